@@ -1,0 +1,1 @@
+"""The assembly: settings, urls and the server entry points. Nothing imports it."""

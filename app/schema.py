@@ -1,0 +1,59 @@
+"""The protocols' routes in the OpenAPI document, beside the REST views': from their tables and shapes."""
+
+import re
+from typing import Any
+
+import msgspec
+import pydantic
+
+from decisions.protocols import protocols
+from decisions.protocols._base import Protocol, Route
+
+REFERENCE = "#/components/schemas/{name}"
+
+
+def add_protocol_routes(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A postprocessing hook of drf-spectacular."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    for protocol in protocols():
+        for route in protocol.routes:
+            operations = result["paths"].setdefault(route.path, {})
+            operations[route.method.lower()] = _operation(protocol, route, schemas)
+    result["paths"] = dict(sorted(result["paths"].items()))
+    return result
+
+
+def _operation(protocol: Protocol, route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": re.sub(r"\W+", "_", f"{protocol.slug}_{route.path}_{route.method.lower()}").strip("_"),
+        "summary": route.summary,
+        "tags": [protocol.slug],
+        "responses": {"200": {"description": "", "content": _json(_schema(route.response, schemas))}},
+    }
+    if route.right is not None:
+        operation["security"] = [{"environmentKey": []}, {}] if protocol.is_open else [{"environmentKey": []}]
+    if names := re.findall(r"\{(\w+)\}", route.path):
+        operation["parameters"] = [_path_parameter(name) for name in names]
+    if route.request is not None:
+        operation["requestBody"] = {"required": True, "content": _json(_schema(route.request, schemas))}
+    return operation
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _schema(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    if shape is None:
+        return {}
+    if isinstance(shape, type) and issubclass(shape, pydantic.BaseModel):
+        schema = shape.model_json_schema(ref_template=REFERENCE.format(name="{model}"))
+        schemas.update(schema.pop("$defs", {}))
+        return schema
+    (found,), components = msgspec.json.schema_components([shape], ref_template=REFERENCE)
+    schemas.update(components)
+    return found

@@ -1,0 +1,1 @@
+"""One module an environment: local, test, production. app.env chooses."""

@@ -1,0 +1,119 @@
+"""Writing to the log: every edit leaves one change, chained to the one before it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from audits.models import Change, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: a stable id such as "user:3", a name people know, and the request it came with."""
+
+    id: str
+    name: str
+    request_id: str = ""
+
+
+SYSTEM = Actor("system", "Switchyard")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a change belongs: its project, and its environment if it concerns only one."""
+
+    project_id: int
+    environment_id: int | None = None
+
+
+@transaction.atomic
+def record_change(
+    action: str,
+    obj: models.Model,
+    *,
+    actor: Actor,
+    place: Place,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> Change:
+    """Append a change to its project's chain. Call it in the transaction of the edit, after the rows are locked."""
+    sequence = next_number(place.project_id, "change")
+    previous = Change.objects.in_project(place.project_id).filter(number=sequence - 1).first()
+    change = Change(
+        **asdict(place),
+        number=sequence,
+        actor=actor.id,
+        actor_name=actor.name[:255],
+        request_id=actor.request_id[:255],
+        action=action,
+        object_type=str(obj._meta.label_lower),
+        object_id=obj.pk,
+        object_name=str(obj)[:255],
+        before=_plain(before),
+        after=_plain(after),
+        created_at=timezone.now(),
+        previous_hash=previous.hash if previous else "",
+    )
+    change.hash = fingerprint(change)
+    change.save()
+    return change
+
+
+def is_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether an edit changes nothing. Python calls 1 and True equal; for a stored value they are not."""
+    return before == after and _canonical(before) == _canonical(after)
+
+
+def _canonical(values: Mapping[str, Any]) -> str:
+    return json.dumps(
+        values, sort_keys=True, default=lambda value: float(value) if isinstance(value, Decimal) else str(value)
+    )
+
+
+def next_number(project_id: int, kind: str, count: int = 1) -> int:
+    """Lock a project's sequence and take `count` numbers from it; answers the last of them."""
+    Sequence.objects.bulk_create([Sequence(project_id=project_id, kind=kind)], ignore_conflicts=True)
+    sequence = Sequence.objects.select_for_update().get(project_id=project_id, kind=kind)
+    sequence.last += count
+    sequence.save(update_fields=["last"])
+    return sequence.last
+
+
+def fingerprint(change: Change) -> str:
+    """SHA-256 over every field of a change, the previous hash included, as canonical JSON."""
+    fields = {
+        field.attname: getattr(change, field.attname)
+        for field in change._meta.concrete_fields
+        if field.attname not in {"id", "hash", "created_at"}
+    }
+    fields["created_at"] = change.created_at.isoformat()
+    return sha256(json.dumps(fields, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def broken_link(project_id: int) -> Change | None:
+    """The first change of a project that does not follow from the one before it; None when the chain holds."""
+    previous, expected = "", 1
+    for change in Change.objects.in_project(project_id).in_chain_order().iterator():
+        if change.number != expected or change.previous_hash != previous or change.hash != fingerprint(change):
+            return change
+        previous, expected = change.hash, expected + 1
+    return None
+
+
+def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Values as both databases give them back, so that a row read back has the fingerprint it was written with."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values or {}), default=str), parse_float=_stored_float)
+    return plain
+
+
+def _stored_float(text: str) -> float | int:
+    """PostgreSQL keeps numbers as decimals: it forgets a negative zero, and writes out large exponents."""
+    number = float(text)
+    return int(number) if number.is_integer() and "e" in text else number + 0.0

@@ -1,0 +1,68 @@
+"""The tables that the benchmark prints, as Markdown, so that they can be pasted into a note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchmarks.audits import Page
+from benchmarks.engine import Cost
+from benchmarks.rounds import Figures
+
+SERVER_HEADINGS = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "RSS MB", "errors")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: the first column to the left, the others to the right."""
+    lines = [list(headings), *(list(row) for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(headings))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines.insert(1, rule)
+    return "\n".join("| " + " | ".join(fitted(line, widths)) + " |" for line in lines)
+
+
+def fitted(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The cells of one line, each as wide as its column."""
+    return [
+        cell.ljust(width) if at == 0 else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+
+
+def servers(figures: Mapping[str, Figures]) -> str:
+    """One line for each thing that was measured."""
+    return table(SERVER_HEADINGS, ((name, *cells(each)) for name, each in figures.items()))
+
+
+def cells(figures: Figures) -> tuple[str, ...]:
+    """The figures of one line."""
+    return (
+        f"{figures.rps:,.0f}",
+        f"{figures.p50_ms:.2f}",
+        f"{figures.p99_ms:.2f}",
+        f"{figures.cpu_us:.1f}",
+        f"{figures.rss_mb:.0f}",
+        str(figures.errors),
+    )
+
+
+def failures(figures: Mapping[str, Figures]) -> list[str]:
+    """One sentence for each thing that was answered with errors; status 0 is a connection that broke."""
+    return [f"{name}: {dict(sorted(each.statuses.items()))}" for name, each in figures.items() if each.errors]
+
+
+def ratios(values: Mapping[str, float]) -> str:
+    """One line for each ratio."""
+    return "\n".join(f"{name}: {value:.2f}" for name, value in values.items())
+
+
+def engine(costs: Iterable[Cost]) -> str:
+    """One line for each status and size of the snapshot."""
+    rows = ((c.status, f"{c.features:,}", f"{c.min_us:.3f}", f"{c.median_us:.3f}") for c in costs)
+    return table(("decide", "features", "min µs", "median µs"), rows)
+
+
+def audits(pages: Sequence[Page]) -> str:
+    """One line for each size of the log, and how much longer the last takes than the first."""
+    rows = ((f"{p.rows:,}", f"{p.result.p50_ms:.2f}", f"{p.result.p99_ms:.2f}", str(p.result.errors)) for p in pages)
+    ratio = pages[-1].result.p50_ms / pages[0].result.p50_ms
+    return table(("rows", "p50 ms", "p99 ms", "errors"), rows) + f"\n\nlongest / shortest log, p50: {ratio:.2f}"

@@ -1,0 +1,109 @@
+"""Which arm a subject falls into: one pinned function a scheme.
+
+A scheme is a promise to everybody who is already bucketed by it. NEVER edit one, however small the mistake in it:
+whoever is in an experiment would silently change sides. Add another scheme beside it, and pin it with vectors.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from itertools import accumulate
+
+from fnv_hash_fast import fnv1a_32
+
+from decisions.engine.types import FULL, Experiment
+
+Assign = Callable[[str], int | None]
+"""A subject's key to the index of its variant; None when the subject is outside the rollout."""
+
+
+def fnv32(text: str) -> int:
+    """FNV-1a, 32 bits, over UTF-16 code units, as JavaScript strings hash (GrowthBook's SDKs are the source)."""
+    try:
+        return int(fnv1a_32(text.encode("latin-1")))
+    except UnicodeEncodeError:
+        return _fnv32_wide(text)
+
+
+def _fnv32_wide(text: str) -> int:
+    """FNV-1a where a code unit exceeds a byte: the whole unit is folded in at once."""
+    units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
+    value = 0x811C9DC5
+    for unit in units:
+        value = (value ^ unit) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def growthbook_bucket(seed: str, key: str) -> int:
+    """GrowthBook's hash version 2: a bucket in 0..9999."""
+    return fnv32(str(fnv32(seed + key))) % 10_000
+
+
+def growthbook_ranges(shares: Sequence[int], coverage: int) -> list[tuple[float, float]]:
+    """Half-open ranges in 0..1 for arms of `shares`, all in thousandths of a percent.
+
+    A range keeps its start when the coverage grows, so nobody who is in changes sides. The sums are made in the same
+    order and in the same floating point as GrowthBook's `getBucketRanges`, so that its SDKs agree to the last bucket.
+    """
+    weights = [share / FULL for share in shares]
+    starts = accumulate(weights, initial=0.0)
+    return [(start, start + coverage / FULL * weight) for start, weight in zip(starts, weights, strict=False)]
+
+
+def shares_of(weights: Sequence[int]) -> list[int]:
+    """Relative weights as thousandths of a percent that add up to exactly 100 %; largest remainders first."""
+    total = sum(weights)
+    shares = [weight * FULL // total for weight in weights]
+    by_remainder = sorted(range(len(weights)), key=lambda i: -(weights[i] * FULL % total))
+    for index in by_remainder[: FULL - sum(shares)]:
+        shares[index] += 1
+    return shares
+
+
+def growthbook(experiment: Experiment) -> Assign:
+    """The default scheme: FNV-1a twice over seed and key, 10,000 buckets."""
+    seed = experiment.seed or experiment.key
+    ranges = growthbook_ranges(shares_of([variant.weight for variant in experiment.variants]), experiment.rollout)
+
+    def assign(key: str) -> int | None:
+        position = growthbook_bucket(seed, key) / 10_000
+        for index, (start, end) in enumerate(ranges):
+            if start <= position < end:
+                return index
+        return None
+
+    return assign
+
+
+def feature_hub_bucket(seed: str, salt: str, key: str, modulus: int) -> int:
+    """The whole SHA-256 of "seed:salt:key" as one big-endian number, modulo `modulus`."""
+    digest = sha256(f"{seed}:{salt}:{key}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest, "big") % modulus
+
+
+def feature_hub(experiment: Experiment) -> Assign:
+    """Feature Hub's own scheme: one bucket of 100 for the rollout, one of the sum of weights for the variant.
+
+    Its modulus is the sum of the weights, so a change of that sum reshuffles everybody. It is kept for parity.
+    """
+    ends = list(accumulate(variant.weight for variant in experiment.variants))
+    seed, rollout_salt, variant_salt = (
+        experiment.seed,
+        f"rollout:{experiment.public_id}",
+        f"variant:{experiment.public_id}",
+    )
+
+    def assign(key: str) -> int | None:
+        if experiment.rollout < FULL and feature_hub_bucket(seed, rollout_salt, key, 100) * 1000 >= experiment.rollout:
+            return None
+        return bisect_right(ends, feature_hub_bucket(seed, variant_salt, key, ends[-1]))
+
+    return assign
+
+
+SCHEMES: dict[str, Callable[[Experiment], Assign]] = {"growthbook": growthbook, "feature_hub": feature_hub}
+
+
+def is_inside(seed: str, key: str, rollout: int) -> bool:
+    """Whether a key is inside a plain percentage: the first `rollout` of GrowthBook's buckets."""
+    return growthbook_bucket(seed, key) * 10 < rollout

@@ -1,0 +1,210 @@
+"""Feature Hub 0.1.0: the decision call. Its resources are REST views. Wire: docs/protocols/feature_hub.md."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+import pydantic
+from pydantic import AfterValidator, StringConstraints
+
+from audits.records import Record
+from decisions.engine import validate
+from decisions.engine.evaluate import decide
+from decisions.engine.public_ids import EXPERIMENT, optional_id
+from decisions.engine.types import Decision, Fault, Reason, Subject
+from decisions.protocols._base import Call, Kind, Pending, Protocol, Refusal, Reply, Route, header
+from decisions.snapshots import EnvironmentSnapshot
+
+REASONS = {
+    Reason.OFF: "feature_off",
+    Reason.ON: "feature_on",
+    Reason.ROLLOUT: "feature_on",
+    Reason.EXPERIMENT_INACTIVE: "experiment_inactive",
+    Reason.NOT_IN_ROLLOUT: "not in rollout",
+    Reason.ASSIGNED: "assigned",
+}
+FAULTS = {
+    Fault.FLAG_NOT_FOUND: (Kind.NOT_FOUND, "feature not found"),
+    Fault.TARGETING_KEY_MISSING: (Kind.INVALID, "user_id required"),
+    Fault.VARIANT_REQUIRED: (Kind.INVALID, "variant required"),
+    Fault.WEIGHT_REQUIRED: (Kind.INVALID, "variant weight required"),
+}
+ENABLED, CONTROL = "enabled", "control"
+
+
+def _clean(value: str) -> str:
+    """Text that can be stored; its length is checked by the field."""
+    if complaint := validate.text(value, length=len(value)):
+        raise ValueError(complaint)
+    return value
+
+
+_Text = Annotated[str, AfterValidator(_clean)]
+
+
+class Ask(msgspec.Struct):
+    """A request as it should be, read fast."""
+
+    request_id: Annotated[str, msgspec.Meta(min_length=1, max_length=validate.REQUEST_ID_LENGTH)]
+    feature_key: Annotated[str, msgspec.Meta(max_length=validate.KEY_LENGTH)]
+    user_id: Annotated[str, msgspec.Meta(min_length=1, max_length=validate.IDENTIFIER_LENGTH)]
+    context: dict[str, Any] | None = None
+
+
+class AskExplained(pydantic.BaseModel):
+    """The same request, read slowly, for its complaints: this document promises those of FastAPI."""
+
+    request_id: Annotated[_Text, StringConstraints(min_length=1, max_length=validate.REQUEST_ID_LENGTH)]
+    feature_key: Annotated[_Text, StringConstraints(max_length=validate.KEY_LENGTH)]
+    user_id: Annotated[_Text, StringConstraints(min_length=1, max_length=validate.IDENTIFIER_LENGTH)]
+    context: dict[str, Any] | None = None
+
+
+class Answer(msgspec.Struct):
+    """What a subject got, now or the first time that this request id was used."""
+
+    request_id: str
+    feature_key: str
+    experiment_id: str | None
+    variant_key: str
+    variant_payload: dict[str, Any]
+    reason: str
+
+
+def decisions(call: Call) -> Pending:
+    """POST /decisions: decide, store, and answer what is stored under the request id."""
+    ask = read(call)
+    subject = Subject(ask.user_id, ask.context or {})
+    if ask.feature_key not in call.snapshot.features:
+        raise Refusal(*FAULTS[Fault.FLAG_NOT_FOUND])
+
+    def draft(snapshot: EnvironmentSnapshot) -> Record | Refusal:
+        decision = decide(snapshot.features, ask.feature_key, subject)
+        if decision.fault:
+            return Refusal(*FAULTS[decision.fault])
+        return record_of(snapshot, ask, decision)
+
+    return Pending(call.record(call.snapshot, ask.request_id, draft), answer)
+
+
+def read(call: Call) -> Ask:
+    """The request; where it is not as it should be, every complaint at once."""
+    content_type = call.request.headers.get("content-type", "application/json")
+    body = call.request.body
+    if not is_json(content_type):
+        raise complaints(AskExplained, body.decode("utf-8", "replace") or None)
+    try:
+        return call.body(Ask)
+    except Refusal:
+        return Ask(**dict(explain(AskExplained, body)))
+
+
+def is_json(content_type: str) -> bool:
+    """Whether FastAPI would read a body of this type as JSON."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def explain(model: type[pydantic.BaseModel], body: bytes) -> pydantic.BaseModel:
+    """The body as the model reads it, or a refusal that lists what is wrong in FastAPI's words."""
+    if not body:
+        raise complaints(model, None)
+    try:
+        value = validate.parse_json(body)
+    except validate.JsonRefused as error:
+        raise Refusal(Kind.MALFORMED, error.message, [json_complaint(error)]) from error
+    try:
+        return model.model_validate(value, from_attributes=True)
+    except pydantic.ValidationError as error:
+        raise Refusal(Kind.MALFORMED, "malformed request", complaints_of(error)) from error
+
+
+def complaints(model: type[pydantic.BaseModel], value: str | None) -> Refusal:
+    """The refusal of a body that is no object at all."""
+    try:
+        model.model_validate(value, from_attributes=True)
+    except pydantic.ValidationError as error:
+        return Refusal(Kind.MALFORMED, "malformed request", complaints_of(error))
+    return Refusal(Kind.MALFORMED, "malformed request")
+
+
+def complaints_of(error: pydantic.ValidationError, where: str = "body") -> list[dict[str, Any]]:
+    """Pydantic's complaints as FastAPI lists them: `type`, `loc`, `msg`, `input` and sometimes `ctx`."""
+    found = [dict(item) for item in error.errors(include_url=False)]
+    for item in found:
+        item["loc"] = [where, *item["loc"]]
+        if "ctx" in item:
+            item["ctx"] = {
+                name: str(value) if isinstance(value, Exception) else value for name, value in item["ctx"].items()
+            }
+        if item["loc"] == ["body"] and item["input"] is None:
+            item |= {"type": "missing", "msg": "Field required"}
+    return json.loads(json.dumps(found, ensure_ascii=True, default=str).replace("\\ud", "\\\\ud"))  # type: ignore[no-any-return]
+
+
+def json_complaint(error: validate.JsonRefused) -> dict[str, Any]:
+    """Bytes that are no JSON, as FastAPI says it; or JSON beyond our limits, in the same shape."""
+    if not error.malformed:
+        return {"type": "value_error", "loc": ["body"], "msg": f"Value error, {error.message}", "input": {}}
+    context = {"error": error.message}
+    return {
+        "type": "json_invalid", "loc": ["body", error.position], "msg": "JSON decode error", "input": {}, "ctx": context
+    }  # fmt: skip
+
+
+def record_of(snapshot: EnvironmentSnapshot, ask: Ask, decision: Decision) -> Record:
+    """The row that is stored. Only who takes part in an experiment is counted for a variant."""
+    feature, experiment = decision.feature, decision.experiment
+    variant = decision.variant if decision.in_experiment else None
+    return Record(
+        project_id=snapshot.project_id,
+        environment_id=snapshot.environment_id,
+        request_id=ask.request_id,
+        user_id=ask.user_id,
+        feature_number=feature.number,
+        feature_key=feature.key,
+        feature_name=feature.name,
+        experiment_number=experiment.number if experiment else None,
+        experiment_name=experiment.name if experiment else "",
+        variant_number=variant.number if variant else None,
+        variant_key=variant.key if variant else ENABLED if decision.enabled else CONTROL,
+        is_control=variant.is_control if variant else None,
+        reason=REASONS[decision.reason],
+        payload=decision.payload,
+        protocol="feature_hub",
+        revision=snapshot.revision,
+        decided_at=datetime.now(UTC),
+    )
+
+
+def answer(record: Record) -> Reply:
+    """The stored row in this protocol's words."""
+    return Reply(
+        Answer(
+            request_id=record.request_id,
+            feature_key=record.feature_key,
+            experiment_id=optional_id(EXPERIMENT, record.experiment_number),
+            variant_key=record.variant_key,
+            variant_payload=dict(record.payload),
+            reason=record.reason,
+        )
+    )
+
+
+def refuse(refusal: Refusal) -> Reply:
+    """`{"detail": …}`: a list of complaints with 422 for what is malformed, else a sentence."""
+    if refusal.kind is Kind.MALFORMED:
+        return Reply({"detail": refusal.details or refusal.detail}, status=422)
+    headers = (("Retry-After", "1"),) if refusal.kind is Kind.UNAVAILABLE else ()
+    return Reply({"detail": refusal.detail}, status=refusal.status, headers=headers)
+
+
+PROTOCOL = Protocol(
+    slug="feature_hub",
+    title="Feature Hub",
+    find_key=header("X-Environment-Key"),
+    routes=(Route("POST", "/decisions", decisions, request=AskExplained, response=Answer),),
+    refuse=refuse,
+    is_open=True,
+)

@@ -1,0 +1,52 @@
+"""Words for reading features."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Q
+
+from decisions.engine.public_ids import FEATURE, number_of
+from tenants.querysets import TenantQuerySet, environment_condition, project_condition
+from tenants.roles import Right
+
+if TYPE_CHECKING:
+    from features.models import Feature, FeatureState
+
+
+class FeatureQuerySet(TenantQuerySet["Feature"]):
+    """Features follow their project."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return project_condition(user, right, prefix="project__")
+
+    def in_project(self, project_id: int) -> Self:
+        return self.filter(project_id=project_id)
+
+    def live(self) -> Self:
+        return self.filter(archived_at=None)
+
+    def with_public_id(self, public_id: str) -> Self:
+        """The one feature of a project with this id, such as feat-001."""
+        number = number_of(FEATURE, public_id)
+        return self.none() if number is None else self.filter(number=number)
+
+
+class FeatureStateQuerySet(TenantQuerySet["FeatureState"]):
+    """States follow their environment."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return environment_condition(user, right, prefix="environment__")
+
+    def in_environment(self, environment_id: int) -> Self:
+        return self.filter(environment_id=environment_id)
+
+    def of_features(self, features: "models.QuerySet[Feature]", environment_id: int) -> "list[FeatureState]":
+        """Each feature's state in an environment, in the order of the features; off where there is no row."""
+        in_environment = self.in_environment(environment_id).select_related("active_experiment")
+        states = {state.feature_id: state for state in in_environment.filter(feature__in=features.values("pk"))}
+        found = []
+        for feature in features:
+            state = states.get(feature.pk) or self.model(feature=feature, environment_id=environment_id)
+            state.feature = feature
+            found.append(state)
+        return found

@@ -1,0 +1,134 @@
+"""Words for reading tenants. `visible_to` is where one tenant is kept from another: every queryset starts there."""
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from tenants.roles import Right, roles_with
+
+if TYPE_CHECKING:
+    from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project  # noqa: F401
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class TenantQuerySet(models.QuerySet[Row]):
+    """Rows that stand under an organisation, reached through the roles that a person has in it."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        """The condition under which `user` has `right` on a row."""
+        raise NotImplementedError
+
+    def permitting(self, user: Any, right: Right) -> Self:
+        """The rows on which a person has a right. A superuser has every right, an inactive person none."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(self.within(user, right))
+
+    def visible_to(self, user: Any) -> Self:
+        return self.permitting(user, Right.READ)
+
+    def locked(self) -> Self:
+        return self.select_for_update(of=("self",))
+
+
+class OrganisationQuerySet(TenantQuerySet["Organisation"]):
+    """Organisations: visible to whoever has any role in them, theirs to change with a role on the whole."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        members = _memberships(user, right)
+        if right is not Right.READ:
+            members = members.filter(project=None)
+        return Q(pk__in=members.values("organisation"))
+
+
+class ProjectQuerySet(TenantQuerySet["Project"]):
+    """Projects: visible to members of the organisation, the project, or one of its environments."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return _reached(user, right, organisation="organisation", project="pk", up=right is Right.READ)
+
+
+class EnvironmentQuerySet(TenantQuerySet["Environment"]):
+    """Environments: reached by a role on the organisation, the project or the environment itself."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return environment_condition(user, right, prefix="")
+
+    def named(self, path: str) -> Self:
+        """The environment at "organisation/project/environment", as settings name it."""
+        names = path.split("/")
+        if len(names) != 3:
+            return self.none()
+        return self.filter(project__organisation__key=names[0], project__key=names[1], key=names[2])
+
+
+class MembershipQuerySet(TenantQuerySet["Membership"]):
+    """Memberships: a role in the organisation shows its members."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return Q(organisation__in=_memberships(user, right).filter(project=None).values("organisation"))
+
+
+class CredentialQuerySet(TenantQuerySet["Credential"]):
+    """Keys: they follow their environment."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return environment_condition(user, right, prefix="environment__")
+
+    def live(self) -> Self:
+        return self.filter(is_active=True).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    """Tokens of people."""
+
+    def live(self) -> Self:
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, is_active=True, user__is_active=True)
+
+    def visible_to(self, user: Any) -> Self:
+        return self if user.is_superuser else self.filter(user=user.pk)
+
+
+def environment_condition(user: Any, right: Right, *, prefix: str) -> Q:
+    """The condition that `user` has `right` on the environment that a row reaches by `prefix`."""
+    members = _memberships(user, right)
+    whole = members.filter(project=None).values("organisation")
+    return (
+        Q(**{f"{prefix}project__organisation__in": whole})
+        | Q(**{f"{prefix}project__in": members.filter(environment=None).exclude(project=None).values("project")})
+        | Q(**{f"{prefix}pk__in": members.exclude(environment=None).values("environment")})
+    )
+
+
+def project_condition(user: Any, right: Right, *, prefix: str) -> Q:
+    """The condition that `user` has `right` on the project that a row reaches by `prefix`, such as "project__"."""
+    return _reached(user, right, organisation=f"{prefix}organisation", project=f"{prefix}pk", up=right is Right.READ)
+
+
+def visible_project_ids(user: Any) -> Any:
+    """The projects whose audits a person may read; named by `settings.AUDIT_SCOPE`."""
+    from tenants.models import Project  # noqa: PLC0415  models are not loaded when settings name this function
+
+    return Project.objects.visible_to(user).order_by().values("pk")
+
+
+def _reached(user: Any, right: Right, *, organisation: str, project: str, up: bool) -> Q:
+    """A role on the organisation or the project; `up` counts a role on one of its environments as well."""
+    members = _memberships(user, right)
+    on_projects = members.exclude(project=None)
+    if not up:
+        on_projects = on_projects.filter(environment=None)
+    return Q(**{f"{organisation}__in": members.filter(project=None).values("organisation")}) | Q(
+        **{f"{project}__in": on_projects.values("project")}
+    )
+
+
+def _memberships(user: Any, right: Right) -> "models.QuerySet[Membership]":
+    members: models.QuerySet[Membership] = user.memberships.filter(role__in=roles_with(right)).order_by()
+    return members

@@ -1,0 +1,238 @@
+"""Every write to tenants. `advance` is the one way in which an environment learns that it changed."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from audits.services import Actor, Place, is_same, record_change
+from tenants import credentials
+from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project
+from tenants.roles import Kind, Role
+
+advanced: list[Callable[[], None]] = []
+"""Called after the commit of every change of a revision. Whoever caches by revision adds itself when it starts."""
+
+
+@transaction.atomic
+def create_organisation(*, key: str, name: str, actor: Actor) -> Organisation:
+    """A new tenant. Its own history begins with its first project."""
+    organisation = Organisation(key=key, name=name)
+    organisation.full_clean()
+    organisation.save()
+    return organisation
+
+
+@transaction.atomic
+def update_organisation(organisation: Organisation, *, actor: Actor, **changes: Any) -> Organisation:
+    """Rename a tenant; logged in each of its projects."""
+    organisation = Organisation.objects.locked().get(pk=organisation.pk)
+    before = _values(organisation, *changes)
+    _assign(organisation, changes)
+    after = _values(organisation, *changes)
+    if not is_same(before, after):
+        organisation.save(update_fields=list(changes))
+        _record_in_projects("organisation.updated", organisation, organisation, actor=actor, before=before, after=after)
+    return organisation
+
+
+@transaction.atomic
+def create_project(
+    organisation: Organisation, *, key: str, name: str, bucketing: str = "growthbook", actor: Actor
+) -> Project:
+    """A new project, without environments."""
+    project = Project(organisation=organisation, key=key, name=name, bucketing=bucketing)
+    project.full_clean()
+    project.save()
+    record_change(
+        "project.created", project, actor=actor, place=Place(project.pk), after=_values(project, "key", "name")
+    )
+    return project
+
+
+@transaction.atomic
+def update_project(project: Project, *, actor: Actor, **changes: Any) -> Project:
+    """Change a project's key, name or default bucketing. Experiments that exist keep their scheme."""
+    project = Project.objects.locked().get(pk=project.pk)
+    _update(project, changes, "project.updated", actor=actor, place=Place(project.pk))
+    return project
+
+
+@transaction.atomic
+def create_environment(project: Project, *, key: str, name: str, actor: Actor) -> Environment:
+    """A new environment, in which every feature is off until it is switched."""
+    environment = Environment(project=project, key=key, name=name, revision=token_hex(8))
+    environment.full_clean()
+    environment.save()
+    after = _values(environment, "key", "name")
+    record_change("environment.created", environment, actor=actor, place=Place(project.pk, environment.pk), after=after)
+    advance(environment)
+    return environment
+
+
+@transaction.atomic
+def update_environment(environment: Environment, *, actor: Actor, **changes: Any) -> Environment:
+    """Rename an environment."""
+    environment = Environment.objects.locked().get(pk=environment.pk)
+    before = _values(environment, *changes)
+    place = Place(environment.project_id, environment.pk)
+    _update(environment, changes, "environment.updated", actor=actor, place=place)
+    if before != _values(environment, *changes):
+        advance(environment)
+    return environment
+
+
+@transaction.atomic
+def set_role(
+    user: Any,
+    organisation: Organisation,
+    *,
+    role: Role,
+    actor: Actor,
+    project: Project | None = None,
+    environment: Environment | None = None,
+) -> Membership:
+    """Give a person a role in an organisation, or in one project or environment of it."""
+    found = Membership.objects.locked().filter(
+        user=user, organisation=organisation, project=project, environment=environment
+    )
+    membership = found.first() or Membership(
+        user=user, organisation=organisation, project=project, environment=environment, role=""
+    )
+    before, membership.role = membership.role, role
+    membership.full_clean()
+    if before != role:
+        membership.save()
+        _record_role("membership.set", membership, actor=actor, before={"role": before}, after={"role": role})
+    return membership
+
+
+@transaction.atomic
+def remove_member(membership: Membership, *, actor: Actor) -> None:
+    """Take a role away."""
+    membership = Membership.objects.locked().get(pk=membership.pk)
+    _record_role("membership.removed", membership, actor=actor, before={"role": membership.role}, after={})
+    membership.delete()
+
+
+@transaction.atomic
+def issue_credential(
+    environment: Environment,
+    *,
+    kind: Kind,
+    name: str,
+    actor: Actor,
+    expires_at: datetime | None = None,
+    key: str | None = None,
+) -> tuple[Credential, str]:
+    """A new key to an environment, and the key itself, which is shown only now. `key` brings one from elsewhere."""
+    key = key or credentials.new_key(credentials.PREFIXES[kind])
+    credential = Credential(
+        environment=environment,
+        kind=kind,
+        name=name,
+        digest=credentials.digest(key),
+        hint=credentials.hint(key),
+        sealed=credentials.seal(key) if kind == Kind.SIGNING else "",
+        expires_at=expires_at,
+    )
+    credential.full_clean()
+    credential.save()
+    _record_key("credential.issued", credential, actor=actor, after=_values(credential, "kind", "name", "expires_at"))
+    return credential, key
+
+
+@transaction.atomic
+def update_credential(credential: Credential, *, actor: Actor, **changes: Any) -> Credential:
+    """Rename a key, set its expiry, or revoke it with `is_active=False`. It takes effect at once, everywhere."""
+    credential = Credential.objects.locked().get(pk=credential.pk)
+    before = _values(credential, *changes)
+    _assign(credential, changes)
+    after = _values(credential, *changes)
+    if not is_same(before, after):
+        credential.save(update_fields=list(changes))
+        _record_key("credential.updated", credential, actor=actor, before=before, after=after)
+    return credential
+
+
+def revoke_credential(credential: Credential, *, actor: Actor) -> Credential:
+    """End a key."""
+    return update_credential(credential, actor=actor, is_active=False)
+
+
+@transaction.atomic
+def issue_api_token(user: Any, *, name: str, expires_at: datetime | None = None) -> tuple[ApiToken, str]:
+    """A token with which a person's scripts use the management API, and the token itself, shown only now."""
+    key = credentials.new_key(credentials.API_TOKEN_PREFIX)
+    token = ApiToken(
+        user=user, name=name, digest=credentials.digest(key), hint=credentials.hint(key), expires_at=expires_at
+    )
+    token.full_clean()
+    token.save()
+    return token, key
+
+
+def advance(environment: Environment) -> None:
+    """Give an environment a fresh revision: the last step of every edit that could change a decision.
+
+    `changed_at` moves by at least a second, because HTTP dates cannot tell two moments of one second apart.
+    """
+    locked = Environment.objects.locked().get(pk=environment.pk)
+    locked.changed_at = max(timezone.now(), locked.changed_at + timedelta(seconds=1))
+    locked.revision = token_hex(8)
+    locked.save(update_fields=["revision", "changed_at"])
+    environment.revision, environment.changed_at = locked.revision, locked.changed_at
+    transaction.on_commit(tell_everyone)
+
+
+def tell_everyone() -> None:
+    """Let every cache of this process know that some revision moved."""
+    for listener in advanced:
+        listener()
+
+
+def _record_key(action: str, credential: Credential, *, actor: Actor, **values: Any) -> None:
+    environment = credential.environment
+    record_change(action, credential, actor=actor, place=Place(environment.project_id, environment.pk), **values)
+    advance(environment)
+
+
+def _record_role(action: str, membership: Membership, *, actor: Actor, **values: Any) -> None:
+    if membership.project is None:
+        _record_in_projects(action, membership, membership.organisation, actor=actor, **values)
+    else:
+        place = Place(membership.project.pk, membership.environment_id)
+        record_change(action, membership, actor=actor, place=place, **values)
+
+
+def _record_in_projects(
+    action: str, obj: Organisation | Membership, organisation: Organisation, *, actor: Actor, **values: Any
+) -> None:
+    """What concerns a whole organisation is logged in each of its projects, which are locked in one order."""
+    for project in organisation.projects.order_by("pk"):
+        record_change(action, obj, actor=actor, place=Place(project.pk), **values)
+
+
+Row = Project | Environment
+
+
+def _update(row: Row, changes: dict[str, Any], action: str, *, actor: Actor, place: Place) -> None:
+    before = _values(row, *changes)
+    _assign(row, changes)
+    after = _values(row, *changes)
+    if not is_same(before, after):
+        row.save(update_fields=list(changes))
+        record_change(action, row, actor=actor, place=place, before=before, after=after)
+
+
+def _assign(row: Any, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.full_clean()
+
+
+def _values(row: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
