@@ -8,6 +8,6 @@ class SwitchyardConfig(AppConfig):
     verbose_name = "Switchyard"
 
     def ready(self) -> None:
-        from app import checks, logs  # noqa: F401, PLC0415 checks register themselves once Django is up
+        from app import checks, logs, schema  # noqa: F401, PLC0415 these register themselves once Django is up
 
         logs.install()

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import pydantic
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from decisions.protocols import protocols
 from decisions.protocols._base import Protocol, Route
@@ -57,3 +58,33 @@ def _schema(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     (found,), components = msgspec.json.schema_components([shape], ref_template=REFERENCE)
     schemas.update(components)
     return found
+
+
+class EnvironmentKeyScheme(OpenApiAuthenticationExtension):
+    """How the schema describes keys to environments."""
+
+    target_class = "tenants.authentication.EnvironmentKeyAuthentication"
+    name = "environmentKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "header", "name": "X-Environment-Key"}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """How the schema describes people's tokens."""
+
+    target_class = "tenants.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Token …"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    """How the schema describes the admin's session."""
+
+    target_class = "tenants.authentication.PersonAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

@@ -19,15 +19,19 @@ urlpatterns = [
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse({"detail": "Not Found"}, status=404)
+    return _detail(404, "Not Found")
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"detail": "internal error"}, status=500)
+    return _detail(500, "internal error")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse({"detail": "bad request"}, status=400)
+    return _detail(400, "bad request")
+
+
+def _detail(status: int, detail: str) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status, json_dumps_params={"separators": (",", ":")})
 
 
 handler400, handler404, handler500 = bad_request, not_found, server_error

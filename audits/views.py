@@ -75,9 +75,10 @@ def matching(query: AuditQuery, environment_id: int) -> DecisionQuerySet:
     for name in ("variant_key", "user_id", "request_id"):
         if value := getattr(query, name):
             filters[name] = value
-    for name, value in (("decided_at__gte", query.since), ("decided_at__lte", query.until)):
-        if value:
-            filters[name] = value
+    if query.since:
+        filters["decided_at__gte"] = query.since
+    if query.until:
+        filters["decided_at__lte"] = query.until
     if query.reason:
         filters["reason__in"] = query.reason
     return Decision.objects.in_environment(environment_id).filter(**filters).newest_first()

@@ -80,8 +80,8 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     pace, all_well = pace_of(options), True
     print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}; {options.workers} workers, {pace.connections} connections;"
-        f" medians of {pace.rounds} rounds of {pace.seconds:g} s"
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}; {options.workers} workers, "
+        f"{pace.connections} connections; medians of {pace.rounds} rounds of {pace.seconds:g} s"
     )
     print(
         "\n## engine\n", report.engine(engine.measure(calls=20_000 if options.quick else 100_000)), sep="\n", flush=True

@@ -25,7 +25,7 @@ VARIED = ("id", "request_id", "user_id", "number", "decided_at")
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """The table of decisions in one database, past Django: how to run a statement, and the two things said differently."""
+    """The table of decisions in one database, past Django: how to run SQL, and what each database words its own way."""
 
     execute: Callable[[str], list[tuple[Any, ...]]]
     columns_of: str

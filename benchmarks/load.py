@@ -49,7 +49,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How hard to ask, and for how long. `warmup` and `seconds` are seconds; connections are shared out to processes."""
+    """How hard to ask, and for how long. `warmup` and `seconds` are in seconds; processes share the connections."""
 
     port: int
     ask: Ask
@@ -71,7 +71,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One measured run. `requests` counts complete answers of any status; `errors` are those not 2xx plus broken ones."""
+    """One measured run. `requests` counts complete answers of any status; `errors`, those not 2xx and the broken."""
 
     requests: int
     seconds: float
@@ -293,7 +293,7 @@ def summarise(samples: Iterable[Sample]) -> Result:
 
 
 async def drive(load: Load, *, when_warm: Callable[[], None] = lambda: None) -> Result:
-    """Warm up, call `when_warm` while nothing is in flight, and measure, in this event loop and with all connections."""
+    """Warm up, call `when_warm` while nothing is in flight, and measure; all in this event loop."""
     client = Client(load, connections=load.connections)
     await client.phase(load.warmup)
     when_warm()

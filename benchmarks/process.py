@@ -25,7 +25,7 @@ class NeverAnswered(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """The fields of /proc/<pid>/stat that matter here. `ticks` includes children that have ended and were waited for."""
+    """The fields of /proc/<pid>/stat that matter here. `ticks` includes children that were waited for."""
 
     pid: int
     parent: int

@@ -13,8 +13,8 @@ from decisions.protocols._base import BODY_LIMIT, Request
 from decisions.wsgi import PATIENCE
 
 Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -23,11 +23,13 @@ def mount(application: Application) -> Application:
 
     async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            return await _lifespan(receive, send)
+            await _lifespan(receive, send)
+            return
         front = gateway()
         match = front.find(scope["path"]) if scope["type"] == "http" else None
         if match is None:
-            return await application(scope, receive, send)
+            await application(scope, receive, send)
+            return
         response = await respond(front, match, scope, receive)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
         await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -28,7 +28,7 @@ COMPLAINT_SECONDS = 60.0
 
 
 class Bell:
-    """Eight bytes shared by the processes of a host. Ringing writes new ones; whoever sees others than before, looks."""
+    """Eight bytes shared by the processes of a host. Ringing writes new ones; who sees others than before, looks."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ class Freshness:
         """Refresh; on any failure keep what is there, and say so once a minute."""
         try:
             self.refresh()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, what was read last is still served
             self._complain(error)
 
     def start(self) -> None:
@@ -181,7 +181,7 @@ class Freshness:
         """One environment that cannot be compiled keeps its last good snapshot, and does not hold up the others."""
         try:
             self.shelf.load(environment_id, revision=revision or "gone")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a poisoned row raises anything
             self._complain(error, environment_id=environment_id)
 
     def _complain(self, error: Exception, **where: int) -> None:

@@ -101,7 +101,7 @@ class Gateway:
             reply = self._answer(match, request, load=load)
         except Cold:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  nothing may leave here but an answer in the protocol's words
             return self._refused(match.protocol, request, error)
         if isinstance(reply, Pending):
             pending = reply
@@ -182,7 +182,7 @@ class Gateway:
     def _finished(self, protocol: Protocol, request: Request, pending: Pending) -> Response:
         try:
             return self._encoded(protocol, request, pending.finish(pending.future.result(timeout=0)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  as above
             return self._refused(protocol, request, error)
 
     def _refused(self, protocol: Protocol, request: Request, error: Exception) -> Response:

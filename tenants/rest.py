@@ -1,16 +1,11 @@
 """What every REST view starts with: the caller's environment, the actor for the log, and a body that was checked."""
 
-from typing import TypeVar
-
-import pydantic
 from rest_framework.request import Request
 
 from audits.services import Actor
-from decisions.engine.validate import parse_json
 from tenants.authentication import Access
+from tenants.bodies import Body, read
 from tenants.models import Environment
-
-Body = TypeVar("Body", bound=pydantic.BaseModel)
 
 
 def environment_of(request: Request) -> Environment:
@@ -26,11 +21,5 @@ def actor_of(request: Request) -> Actor:
 
 
 def body_of(request: Request, model: type[Body]) -> Body:
-    """The JSON body as the model reads it. Raises pydantic's ValidationError or the engine's JsonRefused."""
-    body = request.body
-    if not body:
-        return model.model_validate(None, from_attributes=True)
-    content_type = (request.content_type or "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json" and not content_type.endswith("+json"):
-        return model.model_validate(body.decode("utf-8", "replace"), from_attributes=True)
-    return model.model_validate(parse_json(body), from_attributes=True)
+    """The JSON body as the model reads it."""
+    return read(request.body, request.content_type, model)

@@ -1,8 +1,15 @@
 """Tests: production's behaviour where it can be had quickly."""
 
-from app.settings.common import *
+import os
 
-STATE_DIR = STATE_DIR / "test"
+from tests import database
+
+database.choose(os.environ)
+
+from app.settings.common import *  # noqa: E402  reads the database that was chosen
+
+STATE_DIR = STATE_DIR / "test" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+OPEN_ENVIRONMENT = ""
 STATE_DIR.mkdir(parents=True, exist_ok=True)
 STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 KEY_LENGTH = 128
@@ -100,7 +101,7 @@ def _children(item: Any) -> list[Any]:
 def _scalar(item: Any) -> str | None:
     if isinstance(item, str):
         return text(item, length=JSON_TEXT)
-    if isinstance(item, float) and (item != item or item in (float("inf"), float("-inf"))):
+    if isinstance(item, float) and not isfinite(item):
         return "must not contain NaN or Infinity"
     if isinstance(item, int) and abs(item) > INTEGER_MAX:
         return "must not contain integers beyond 64 bits"

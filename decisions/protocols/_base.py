@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import parse_qs
 
 import msgspec
@@ -110,8 +110,7 @@ class Call:
         if needs_a_closer_look(body):
             _look_closely(body)
         try:
-            found: Shape = _decoder(shape).decode(body)
-            return found
+            return cast(Shape, _decoder(cast(Any, shape)).decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal(Kind.MALFORMED, str(error)) from error
 

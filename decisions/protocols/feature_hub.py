@@ -1,6 +1,6 @@
 """Feature Hub 0.1.0: the decision call. Its resources are REST views. Wire: docs/protocols/feature_hub.md."""
 
-import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from decisions.engine.public_ids import EXPERIMENT, optional_id
 from decisions.engine.types import Decision, Fault, Reason, Subject
 from decisions.protocols._base import Call, Kind, Pending, Protocol, Refusal, Reply, Route, header
 from decisions.snapshots import EnvironmentSnapshot
+from tenants import bodies
 
 REASONS = {
     Reason.OFF: "feature_off",
@@ -88,59 +89,36 @@ def decisions(call: Call) -> Pending:
     return Pending(call.record(call.snapshot, ask.request_id, draft), answer)
 
 
-def read(call: Call) -> Ask:
-    """The request; where it is not as it should be, every complaint at once."""
-    content_type = call.request.headers.get("content-type", "application/json")
-    body = call.request.body
-    if not is_json(content_type):
-        raise complaints(AskExplained, body.decode("utf-8", "replace") or None)
+def read(call: Call) -> Ask | AskExplained:
+    """The request. What the fast reader does not take, the slow one reads, or lists what is wrong with it."""
+    content_type = call.request.headers.get("content-type")
+    if content_type == "application/json":
+        with suppress(Refusal):
+            return call.body(Ask)
     try:
-        return call.body(Ask)
-    except Refusal:
-        return Ask(**dict(explain(AskExplained, body)))
-
-
-def is_json(content_type: str) -> bool:
-    """Whether FastAPI would read a body of this type as JSON."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-
-
-def explain(model: type[pydantic.BaseModel], body: bytes) -> pydantic.BaseModel:
-    """The body as the model reads it, or a refusal that lists what is wrong in FastAPI's words."""
-    if not body:
-        raise complaints(model, None)
-    try:
-        value = validate.parse_json(body)
-    except validate.JsonRefused as error:
-        raise Refusal(Kind.MALFORMED, error.message, [json_complaint(error)]) from error
-    try:
-        return model.model_validate(value, from_attributes=True)
+        return bodies.read(call.request.body, content_type, AskExplained)
     except pydantic.ValidationError as error:
         raise Refusal(Kind.MALFORMED, "malformed request", complaints_of(error)) from error
-
-
-def complaints(model: type[pydantic.BaseModel], value: str | None) -> Refusal:
-    """The refusal of a body that is no object at all."""
-    try:
-        model.model_validate(value, from_attributes=True)
-    except pydantic.ValidationError as error:
-        return Refusal(Kind.MALFORMED, "malformed request", complaints_of(error))
-    return Refusal(Kind.MALFORMED, "malformed request")
+    except validate.JsonRefused as error:
+        raise Refusal(Kind.MALFORMED, error.message, [json_complaint(error)]) from error
 
 
 def complaints_of(error: pydantic.ValidationError, where: str = "body") -> list[dict[str, Any]]:
     """Pydantic's complaints as FastAPI lists them: `type`, `loc`, `msg`, `input` and sometimes `ctx`."""
-    found = [dict(item) for item in error.errors(include_url=False)]
-    for item in found:
-        item["loc"] = [where, *item["loc"]]
-        if "ctx" in item:
-            item["ctx"] = {
-                name: str(value) if isinstance(value, Exception) else value for name, value in item["ctx"].items()
-            }
-        if item["loc"] == ["body"] and item["input"] is None:
-            item |= {"type": "missing", "msg": "Field required"}
-    return json.loads(json.dumps(found, ensure_ascii=True, default=str).replace("\\ud", "\\\\ud"))  # type: ignore[no-any-return]
+    return [_complaint(dict(item), where) for item in error.errors(include_url=False)]
+
+
+def _complaint(item: dict[str, Any], where: str) -> dict[str, Any]:
+    item["loc"] = [where, *item["loc"]]
+    if "ctx" in item:
+        item["ctx"] = {
+            name: str(value) if isinstance(value, Exception) else value for name, value in item["ctx"].items()
+        }
+    if item["type"] == "missing" and where == "query":
+        item["input"] = None
+    if item["loc"] == ["body"] and item["input"] is None:
+        item |= {"type": "missing", "msg": "Field required"}
+    return item
 
 
 def json_complaint(error: validate.JsonRefused) -> dict[str, Any]:
@@ -153,7 +131,7 @@ def json_complaint(error: validate.JsonRefused) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def record_of(snapshot: EnvironmentSnapshot, ask: Ask, decision: Decision) -> Record:
+def record_of(snapshot: EnvironmentSnapshot, ask: Ask | AskExplained, decision: Decision) -> Record:
     """The row that is stored. Only who takes part in an experiment is counted for a variant."""
     feature, experiment = decision.feature, decision.experiment
     variant = decision.variant if decision.in_experiment else None

