@@ -5,7 +5,6 @@ import mmap
 import os
 import random
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import connection
 
 from decisions.snapshots import EnvironmentSnapshot, Shelf
 from tenants import services
@@ -109,12 +108,18 @@ class Freshness:
             self._read_index()
             self._reload()
 
-    def refresh_quietly(self) -> None:
-        """Refresh; on any failure keep what is there, and say so once a minute."""
+    def is_ready(self) -> bool:
+        """Whether the index has been read at all. The database being away later changes nothing."""
+        return self._index is not None
+
+    def refresh_quietly(self) -> bool:
+        """Refresh; on any failure keep what is there, and say so once a minute. Answers whether it went well."""
         try:
             self.refresh()
         except Exception as error:  # noqa: BLE001  whatever it is, what was read last is still served
             self._complain(error)
+            return False
+        return True
 
     def start(self) -> None:
         """Watch from a thread of this process, and refresh at once after its own commits."""
@@ -137,16 +142,11 @@ class Freshness:
             tone = bell().tone()
             if tone != heard or monotonic() >= next_poll:
                 heard = tone
-                self._with_connection(self.refresh_quietly)
+                if not self.refresh_quietly():
+                    connection.close()  # the next attempt gets a new one
                 next_poll = monotonic() + POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
             self._wake.wait(LISTEN_SECONDS)
         connection.close()
-
-    @staticmethod
-    def _with_connection(work: Callable[[], None]) -> None:
-        """A thread of its own has to drop connections that broke or grew old by itself."""
-        close_old_connections()
-        work()
 
     def _read_index(self) -> None:
         rows = Environment.objects.order_by("pk").values_list(

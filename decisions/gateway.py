@@ -127,7 +127,7 @@ class Gateway:
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refusal(Kind.UNSUPPORTED, "compressed bodies are not accepted")
         if route.right is None:
-            return route.handler(None, **match.parameters)
+            return route.handler(self.freshness, **match.parameters)
         snapshot, grant = self._authenticate(match.protocol, request, load=load)
         if route.right not in grant.rights:
             raise Refusal(Kind.FORBIDDEN, f"this {grant.kind} key may not do that")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from audits import records
 from audits.records import Key, Record
@@ -116,7 +116,6 @@ class Recorder:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            close_old_connections()
             self._settle(batch)
         connection.close()
 
@@ -128,7 +127,7 @@ class Recorder:
 
     def _settle(self, batch: Sequence[Entry]) -> None:
         try:
-            outcomes = self.sink.write(batch)
+            outcomes = self._write(batch)
         except (OperationalError, InterfaceError) as error:
             log.error("decisions not stored", error=repr(error), entries=len(batch))
             outcomes = [Refusal(Kind.UNAVAILABLE, "the decision could not be stored; try again")] * len(batch)
@@ -140,6 +139,14 @@ class Recorder:
         for entry, outcome in zip(batch, outcomes, strict=True):
             _finish(entry, outcome)
         return None
+
+    def _write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        """Write, once more on a new connection if the old one was lost: the thread keeps its connection for good."""
+        try:
+            return self.sink.write(batch)
+        except (OperationalError, InterfaceError):
+            connection.close()
+            return self.sink.write(batch)
 
     def _settle_one_by_one(self, batch: Sequence[Entry]) -> None:
         """A row that cannot be stored must not take the others of its batch with it."""

@@ -33,9 +33,13 @@ def mount(application: Application) -> Application:
 
 def respond(front: Gateway, match: Match, environ: Environ) -> Response:
     """Answer one call, waiting for its row if it needs one."""
-    request = _request(environ)
-    if request is None:
-        return front.too_large(match, _request(environ | {"CONTENT_LENGTH": "0"}) or Request("POST", "", "", {}))
+    request = Request(
+        environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), _headers(environ)
+    )
+    body = _body(environ)
+    if body is None:
+        return front.too_large(match, request)
+    request.body = body
     response = front.respond(match, request, load=True)
     if not isinstance(response, Waiting):
         return response
@@ -43,19 +47,18 @@ def respond(front: Gateway, match: Match, environ: Environ) -> Response:
     return response.finish() if response.pending.future.done() else front.unavailable(match, request)
 
 
-def _request(environ: Environ) -> Request | None:
-    """The request; None if its body is too large."""
-    length = environ.get("CONTENT_LENGTH") or ("0" if "HTTP_TRANSFER_ENCODING" not in environ else str(BODY_LIMIT + 1))
-    wanted = int(length) if length.isdigit() else 0
-    chunked = "HTTP_TRANSFER_ENCODING" in environ
-    if wanted > BODY_LIMIT and not chunked:
-        return None
-    body = environ["wsgi.input"].read(wanted) if wanted else b""
-    if len(body) > BODY_LIMIT:
-        return None
+def _headers(environ: Environ) -> dict[str, str]:
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    if content_type := environ.get("CONTENT_TYPE"):
-        headers["content-type"] = content_type
-    return Request(
-        environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), headers, body
-    )
+    return headers | {"content-type": environ["CONTENT_TYPE"]} if environ.get("CONTENT_TYPE") else headers
+
+
+def _body(environ: Environ) -> bytes | None:
+    """The whole body; None if it is too large. A server ends a chunked one by itself, so reading on is safe there."""
+    length = environ.get("CONTENT_LENGTH") or "0"
+    announced = int(length) if length.isdigit() else 0
+    if announced > BODY_LIMIT:
+        return None
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        announced = BODY_LIMIT + 1
+    body: bytes = environ["wsgi.input"].read(announced) if announced else b""
+    return None if len(body) > BODY_LIMIT else body

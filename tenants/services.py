@@ -13,7 +13,7 @@ from tenants import credentials
 from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project
 from tenants.roles import Kind, Role
 
-advanced: list[Callable[[], None]] = []
+advanced: list[Callable[[], object]] = []
 """Called after the commit of every change of a revision. Whoever caches by revision adds itself when it starts."""
 
 

@@ -1,5 +1,6 @@
 """What a protocol is made of. It turns bytes into a question and an answer into bytes, and knows no framework."""
 
+import typing
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -95,6 +96,12 @@ class Pending(NamedTuple):
     finish: "Callable[[Record], Reply]"
 
 
+class Host(typing.Protocol):
+    """What a call that needs no key may know: the process that answers it."""
+
+    def is_ready(self) -> bool: ...
+
+
 @dataclass(slots=True)
 class Call:
     """A request that found its environment: what a handler works with."""
@@ -145,7 +152,11 @@ FindKey = Callable[[Request], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call of a protocol. `right` None is a call that needs no key. The shapes describe it in the schema."""
+    """One call of a protocol. The shapes describe it in the schema.
+
+    Its handler is given a `Call` and the path's parameters; where `right` is None no key is needed, and it is given
+    the `Host` instead.
+    """
 
     method: str
     path: str

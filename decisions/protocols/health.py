@@ -1,11 +1,16 @@
 """Health, for load balancers and people: the process lives, the process can answer. Wire: docs/protocols/health.md."""
 
-from decisions.protocols._base import Call, Protocol, Refusal, Reply, Route, no_key
+from decisions.protocols._base import Host, Protocol, Refusal, Reply, Route, no_key
 
 
-def health(call: Call | None) -> Reply:
-    """GET /health: this process answers."""
+def health(host: Host) -> Reply:
+    """GET /health and /livez: this process answers."""
     return Reply({"status": "ok"})
+
+
+def ready(host: Host) -> Reply:
+    """GET /readyz: this process has read its configuration. It stays ready while the database is away."""
+    return Reply({"status": "ok"}) if host.is_ready() else Reply({"status": "starting"}, status=503)
 
 
 def refuse(refusal: Refusal) -> Reply:
@@ -19,6 +24,7 @@ PROTOCOL = Protocol(
     routes=(
         Route("GET", "/health", health, right=None, response=dict[str, str]),
         Route("GET", "/livez", health, right=None, response=dict[str, str]),
+        Route("GET", "/readyz", ready, right=None, response=dict[str, str]),
     ),
     refuse=refuse,
 )
