@@ -54,7 +54,6 @@ class Decision(AppendOnly):
         indexes = [
             models.Index(fields=["environment_id", "feature_number", "-decided_at", "-id"], name="decision_by_feature"),
             models.Index(fields=["environment_id", "user_id", "-decided_at", "-id"], name="decision_by_user"),
-            models.Index(fields=["environment_id", "-id"], name="decision_by_environment"),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,9 @@
 """The gateway in front of an ASGI application, thinly."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.db import connections
@@ -60,11 +61,49 @@ def _load_and_respond(front: Gateway, match: Match, request: Request) -> Respons
         connections.close_all()
 
 
+class Mailbox:
+    """Hands results from other threads to an event loop: one wake-up for all that came since the last one."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._arrived: deque[asyncio.Future[bool]] = deque()
+        self._is_coming = False
+
+    def put(self, waiter: asyncio.Future[bool]) -> None:
+        """Called in any thread."""
+        self._arrived.append(waiter)
+        if not self._is_coming:
+            self._is_coming = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._is_coming = False  # before looking, so that whoever comes after the look calls again
+        while self._arrived:
+            settle(self._arrived.popleft(), True)
+
+
+def settle(waiter: asyncio.Future[bool], is_done: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(is_done)
+
+
+@cache
+def _mailbox(loop: asyncio.AbstractEventLoop) -> Mailbox:
+    return Mailbox(loop)
+
+
 async def _settled(front: Gateway, match: Match, request: Request, waiting: Waiting) -> Response:
-    done, _ = await asyncio.wait([asyncio.wrap_future(waiting.pending.future)], timeout=PATIENCE)
-    for future in done:
-        future.exception()  # seen here, worded by `finish`
-    return waiting.finish() if done else front.unavailable(match, request)
+    """Wait for the row, but not for ever."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[bool] = loop.create_future()
+    mailbox = _mailbox(loop)
+    waiting.pending.future.add_done_callback(lambda done: mailbox.put(waiter))
+    patience = loop.call_later(PATIENCE, settle, waiter, False)
+    try:
+        is_done = await waiter
+    finally:
+        patience.cancel()
+    return waiting.finish() if is_done else front.unavailable(match, request)
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -1,6 +1,7 @@
 """The one gateway of a process: its shelf, its watch on the database, and its recorder, started on first use."""
 
 import os
+import sys
 import threading
 from functools import cache
 
@@ -9,8 +10,13 @@ from django.conf import settings
 from decisions.freshness import Freshness
 from decisions.gateway import Gateway
 from decisions.protocols import protocols
-from decisions.recorder import DatabaseSink, ForgetfulSink, Recorder
+from decisions.recorder import Recorder
+from decisions.sinks import DatabaseSink, ForgetfulSink
 from decisions.snapshots import Shelf
+
+SWITCH_SECONDS = 0.0005
+"""How long a busy thread may keep the interpreter from another. The recorder comes back from the database several times a
+batch; at Python's default of 5 ms it would wait that long each time, for an event loop that is busy with new requests."""
 
 _starting = threading.Lock()
 
@@ -18,6 +24,7 @@ _starting = threading.Lock()
 @cache
 def _gateway_of(pid: int) -> Gateway:
     """A process that was forked starts its own threads: they are not inherited."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     shelf = Shelf()
     freshness = Freshness(shelf)
     recorder = Recorder(DatabaseSink(shelf) if settings.RECORD_DECISIONS else ForgetfulSink())

@@ -2,85 +2,21 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from audits import records
-from audits.records import Key, Record
+from audits.records import Record
 from decisions.protocols._base import Kind, Refusal
-from decisions.snapshots import EnvironmentSnapshot, Shelf
-from tenants.models import Environment
+from decisions.sinks import Draft, Entry, Outcome, Sink
+from decisions.snapshots import EnvironmentSnapshot
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
 QUEUE = 10_000
-
-Outcome = Record | Refusal
-Draft = Callable[[EnvironmentSnapshot], Outcome]
-"""Decides on a snapshot: a row for the log, or why there is none. Called again when the revision has moved."""
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One request that waits for its row."""
-
-    snapshot: EnvironmentSnapshot
-    request_id: str
-    draft: Draft
-    outcome: Outcome
-    future: Future[Record] = field(default_factory=Future)
-
-    @property
-    def key(self) -> Key:
-        return self.snapshot.environment_id, self.request_id
-
-
-class Sink(Protocol):
-    """Where decisions are kept. `write` answers, for each entry in order, what is stored now or why nothing is."""
-
-    def write(self, batch: Sequence[Entry]) -> list[Outcome]: ...
-
-
-class DatabaseSink:
-    """Keeps decisions in the database: each request id once, and never one decided on an outdated revision."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
-
-    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
-        """One transaction for the whole batch; its revisions are read in it, and whatever moved is decided again."""
-        first = {entry.key: entry for entry in reversed(batch)}
-        with transaction.atomic():
-            stored = records.find(first)
-            drafts = self._current([entry for key, entry in first.items() if key not in stored])
-            fresh = {key: draft for key, draft in drafts.items() if isinstance(draft, Record)}
-            lost = fresh.keys() - records.add(list(fresh.values()))
-            stored |= records.find(lost) if lost else {}
-        return [stored.get(entry.key) or drafts[entry.key] for entry in batch]
-
-    def _current(self, entries: Sequence[Entry]) -> dict[Key, Outcome]:
-        environments = {entry.snapshot.environment_id for entry in entries}
-        revisions = dict(Environment.objects.filter(pk__in=environments).values_list("pk", "revision"))
-        return {entry.key: self._outcome(entry, revisions.get(entry.snapshot.environment_id)) for entry in entries}
-
-    def _outcome(self, entry: Entry, revision: str | None) -> Outcome:
-        if revision == entry.snapshot.revision:
-            return entry.outcome
-        snapshot = self.shelf.load(entry.snapshot.environment_id, revision=revision)
-        return entry.draft(snapshot) if snapshot else Refusal(Kind.NOT_FOUND, "environment not found")
-
-
-class ForgetfulSink:
-    """Answers without keeping anything: the benchmark's measure of what keeping costs."""
-
-    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
-        return [entry.outcome for entry in batch]
 
 
 class Recorder:

@@ -55,7 +55,7 @@ def _headers(environ: Environ) -> dict[str, str]:
 def _body(environ: Environ) -> bytes | None:
     """The whole body; None if it is too large. A server ends a chunked one by itself, so reading on is safe there."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    announced = int(length) if length.isdigit() else 0
+    announced = int(length[:20]) if length.isascii() and length.isdigit() else 0
     if announced > BODY_LIMIT:
         return None
     if "HTTP_TRANSFER_ENCODING" in environ:

@@ -1,8 +1,10 @@
 """What every REST view starts with: the caller's environment, the actor for the log, and a body that was checked."""
 
+from django.core.exceptions import RequestDataTooBig
 from rest_framework.request import Request
 
 from audits.services import Actor
+from decisions.engine.validate import BODY_LIMIT
 from tenants.authentication import Access
 from tenants.bodies import Body, read
 from tenants.models import Environment
@@ -21,5 +23,7 @@ def actor_of(request: Request) -> Actor:
 
 
 def body_of(request: Request, model: type[Body]) -> Body:
-    """The JSON body as the model reads it."""
+    """The JSON body as the model reads it. Django counts only what was announced, so that chunks are counted here."""
+    if len(request.body) > BODY_LIMIT:
+        raise RequestDataTooBig(f"the body is larger than {BODY_LIMIT} bytes")
     return read(request.body, request.content_type, model)

@@ -175,6 +175,13 @@ def issue_api_token(user: Any, *, name: str, expires_at: datetime | None = None)
     return token, key
 
 
+def revoke_api_token(token: ApiToken) -> ApiToken:
+    """End a token."""
+    token.is_active = False
+    token.save(update_fields=["is_active"])
+    return token
+
+
 def advance(environment: Environment) -> None:
     """Give an environment a fresh revision: the last step of every edit that could change a decision.
 

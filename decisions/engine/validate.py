@@ -12,6 +12,7 @@ SEED_LENGTH = 255
 IDENTIFIER_LENGTH = 512
 REQUEST_ID_LENGTH = 255
 WEIGHT_MAX = 1_000_000
+BODY_LIMIT = 1024 * 1024  # bytes
 JSON_DEPTH = 32
 JSON_NODES = 10_000
 JSON_TEXT = 65_536
@@ -103,7 +104,7 @@ def _scalar(item: Any) -> str | None:
         return text(item, length=JSON_TEXT)
     if isinstance(item, float) and not isfinite(item):
         return "must not contain NaN or Infinity"
-    if isinstance(item, int) and abs(item) > INTEGER_MAX:
+    if isinstance(item, int | float) and abs(item) > INTEGER_MAX:  # PostgreSQL gives large floats back as integers
         return "must not contain integers beyond 64 bits"
     return None
 

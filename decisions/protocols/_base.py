@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Shape = TypeVar("Shape")
 Headers = tuple[tuple[str, str], ...]
 
-BODY_LIMIT = 1024 * 1024
+BODY_LIMIT = validate.BODY_LIMIT
 
 
 class Kind(StrEnum):
