@@ -74,7 +74,7 @@ def select_settings(environ: MutableMapping[str, str], *, default: str) -> None:
     name = environment_name(environ, default=default)
     if name not in NAMES:
         raise ImproperlyConfigured(f"ENV={name!r}: choose one of {', '.join(NAMES)}.")
-    environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS + name)
+    environ["DJANGO_SETTINGS_MODULE"] = environ.get("DJANGO_SETTINGS_MODULE") or SETTINGS + name
 
 
 def environment_name(environ: Mapping[str, str], *, default: str = "production") -> str:
