@@ -72,9 +72,8 @@ def is_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _canonical(values: Mapping[str, Any]) -> str:
-    return json.dumps(
-        values, sort_keys=True, default=lambda value: float(value) if isinstance(value, Decimal) else str(value)
-    )
+    text = json.dumps(values, default=lambda value: float(value) if isinstance(value, Decimal) else str(value))
+    return json.dumps(json.loads(text, parse_float=_stored_float), sort_keys=True)
 
 
 def next_number(project_id: int, kind: str, count: int = 1) -> int:
@@ -98,13 +97,17 @@ def fingerprint(change: Change) -> str:
 
 
 def broken_link(project_id: int) -> Change | None:
-    """The first change of a project that does not follow from the one before it; None when the chain holds."""
+    """The first change of a project that does not follow from the one before it; None when the chain holds.
+
+    Where the chain ends too early, it is an empty change in the place of the first that is missing.
+    """
     previous, expected = "", 1
     for change in Change.objects.in_project(project_id).in_chain_order().iterator():
         if change.number != expected or change.previous_hash != previous or change.hash != fingerprint(change):
             return change
         previous, expected = change.hash, expected + 1
-    return None
+    was_longer = Sequence.objects.filter(project_id=project_id, kind="change", last__gte=expected).exists()
+    return Change(project_id=project_id, number=expected) if was_longer else None
 
 
 def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -3,10 +3,10 @@ through a memory-mapped bell, and everywhere by a poll a second, which alone is 
 
 import mmap
 import os
-import random
 import threading
 from functools import cache
 from pathlib import Path
+from random import SystemRandom
 from time import monotonic
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ POLL_SECONDS = 1.0
 LISTEN_SECONDS = 0.01
 UNKNOWN_KEY_SECONDS = 0.2
 COMPLAINT_SECONDS = 60.0
+
+_jitter = SystemRandom().uniform  # of the system, so that processes forked from one do not poll in step
 
 
 class Bell:
@@ -144,7 +146,7 @@ class Freshness:
                 heard = tone
                 if not self.refresh_quietly():
                     connection.close()  # the next attempt gets a new one
-                next_poll = monotonic() + POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
+                next_poll = monotonic() + POLL_SECONDS * _jitter(0.8, 1.2)
             self._wake.wait(LISTEN_SECONDS)
         connection.close()
 

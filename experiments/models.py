@@ -111,3 +111,8 @@ class Variant(models.Model):
     @property
     def public_id(self) -> str:
         return public_id(VARIANT, self.number)
+
+    def clean(self) -> None:
+        """Django skips validators for empty values; an empty list is no object all the same."""
+        if not isinstance(self.payload, dict):
+            raise ValidationError({"payload": "Must be a JSON object."})

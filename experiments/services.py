@@ -123,6 +123,7 @@ def remove_variant(variant: Variant, *, actor: Actor) -> None:
     experiment = _locked(variant.experiment)
     if experiment.status == ExperimentStatus.RUNNING:
         raise ValidationError(f"{experiment} is running; pause it before you remove its variant {variant.key}.")
+    variant = Variant.objects.locked().get(pk=variant.pk)
     _record("variant.removed", experiment, variant, actor=actor, before={"key": variant.key, "weight": variant.weight})
     variant.delete()
 

@@ -72,8 +72,10 @@ def edit_feature(
     return set_state(feature, environment, actor=actor, **state) if state else state_of(feature, environment)
 
 
+@transaction.atomic
 def archive(feature: Feature, *, actor: Actor) -> Feature:
     """Put a feature away: applications no longer find it. Its history and its key stay."""
+    feature = Feature.objects.locked().get(pk=feature.pk)
     return feature if feature.archived_at else update_feature(feature, actor=actor, archived_at=timezone.now())
 
 

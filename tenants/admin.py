@@ -59,7 +59,7 @@ class EnvironmentInline(TenantInline):
     right = Right.ADMINISTER
     fields = ["key", "name", "changed_at"]
     readonly_fields = ["changed_at"]
-    show_change_link = True
+    show_change_link, hide_title = True, False
 
     def create(self, parent: Any, values: dict[str, Any], *, actor: Actor) -> object:
         return services.create_environment(parent, **{"key": "", "name": "", **values}, actor=actor)
@@ -73,7 +73,7 @@ class CredentialInline(theme.ReadOnly, theme.TabularInline):
 
     model = Credential
     fields = readonly_fields = _KEY_COLUMNS
-    show_change_link = True
+    show_change_link, hide_title = True, False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_permitted(request, Right.READ, Environment, obj)

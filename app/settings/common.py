@@ -20,8 +20,9 @@ RECORD_DECISIONS = env.record_decisions
 ADMIN_USERNAME = env.admin_username
 ADMIN_EMAIL = env.admin_email
 ADMIN_PASSWORD = env.admin_password
-# The audit knows no tenants; this function tells it whose rows somebody may read.
+# The audit knows no tenants; these functions tell it whose rows somebody may read, and how environments are called.
 AUDIT_SCOPE = "tenants.querysets.visible_project_ids"
+AUDIT_PLACES = "tenants.querysets.visible_places"
 
 with suppress(OSError):  # check switchyard.E001 explains it better than a traceback here would
     STATE_DIR.mkdir(parents=True, exist_ok=True)
@@ -72,6 +73,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "app.urls"
 WSGI_APPLICATION = "app.wsgi.application"
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -161,5 +163,10 @@ UNFOLD = {
     "SITE_HEADER": "Switchyard",
     "SITE_SUBHEADER": "Feature flags and experiments",
     "SITE_SYMBOL": "alt_route",
+    "SITE_URL": None,
     "SHOW_HISTORY": False,  # audits.Change is the history
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "app.admin.dashboard",
+    "SIDEBAR": {"show_search": True, "navigation": "app.admin.navigation"},
 }

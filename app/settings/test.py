@@ -8,7 +8,7 @@ database.choose(os.environ)
 
 from app.settings.common import *  # noqa: E402  reads the database that was chosen
 
-STATE_DIR = STATE_DIR / "test" / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+STATE_DIR = STATE_DIR / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 OPEN_ENVIRONMENT = ""
 STATE_DIR.mkdir(parents=True, exist_ok=True)
 STATIC_ROOT.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,7 @@ def demo() -> dict[str, Any]:
     keys = KeyRing(Path(settings.STATE_DIR) / "demo.json")
     environments = [environment_at(f"{DEMO}/{key}") for key in ENVIRONMENTS]
     project = environments[0].project
-    for environment in environments:
-        fill(project, environment)
+    fill(project, environments)
     found: dict[str, Any] = {
         "project": {"id": project.pk, "key": project.key},
         "environments": {environment.key: keys.of(environment) for environment in environments},
@@ -64,28 +64,23 @@ def demo() -> dict[str, Any]:
     return found
 
 
-def fill(project: Project, environment: Environment) -> None:
-    """Features that do something, and an experiment that runs; what is there already is left as it is."""
+def fill(project: Project, environments: Sequence[Environment]) -> None:
+    """Features that do something, and an experiment that runs; what is there already is left as people made it."""
     for key, name, value_type, on_value, off_value, status, percent in FEATURES:
-        feature, is_new = feature_at(project, environment, key, name, value_type)
-        if is_new:
-            changes = {"status": status, "on_value": on_value, "off_value": off_value, "rollout_percent": percent}
-            features.set_state(feature, environment, actor=SYSTEM, **changes)
-    feature, is_new = feature_at(project, environment, EXPERIMENT_FEATURE, "New checkout", ValueType.BOOLEAN)
-    if is_new:
-        run_experiment(feature, environment)
+        changes = {"status": status, "on_value": on_value, "off_value": off_value, "rollout_percent": percent}
+        if feature := new_feature(project, key, name, value_type):
+            for environment in environments:
+                features.set_state(feature, environment, actor=SYSTEM, **changes)
+    if feature := new_feature(project, EXPERIMENT_FEATURE, "New checkout", ValueType.BOOLEAN):
+        for environment in environments:
+            run_experiment(feature, environment)
 
 
-def feature_at(
-    project: Project, environment: Environment, key: str, name: str, value_type: str
-) -> tuple[Feature, bool]:
-    """A feature of the project, and whether nobody has decided yet what it does in the environment."""
-    feature = Feature.objects.in_project(project.pk).filter(key=key).first() or features.create_feature(
-        project, key=key, name=name, value_type=value_type, tags=["demo"], actor=SYSTEM
-    )
-    has_history = feature.experiments.filter(environment=environment).exists()
-    untouched = features.state_of(feature, environment).status == "off" and not has_history
-    return feature, untouched and key != "beta_banner"
+def new_feature(project: Project, key: str, name: str, value_type: str) -> Feature | None:
+    """A feature of the project; None if it has one with this key."""
+    if Feature.objects.in_project(project.pk).filter(key=key).exists():
+        return None
+    return features.create_feature(project, key=key, name=name, value_type=value_type, tags=["demo"], actor=SYSTEM)
 
 
 def run_experiment(feature: Feature, environment: Environment) -> None:

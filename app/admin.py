@@ -1,0 +1,105 @@
+"""The admin's frame: its navigation, its front page, and the people who log in to it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.urls import reverse
+
+from audits import theme
+from audits.models import Change, Decision
+from experiments.models import Experiment, ExperimentStatus
+from features.models import Feature
+from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project
+
+LATEST = 10
+SECTIONS: dict[str, list[tuple[type[Any], str]]] = {
+    "Flags": [(Feature, "toggle_on")],
+    "Experiments": [(Experiment, "science")],
+    "Audit": [(Decision, "fact_check"), (Change, "history")],
+    "Tenants": [
+        (Organisation, "domain"),
+        (Project, "folder"),
+        (Environment, "lan"),
+        (Credential, "key"),
+        (Membership, "group"),
+        (ApiToken, "token"),
+    ],
+    "People": [(User, "person"), (Group, "groups")],
+}
+
+admin.site.unregister([User, Group])
+
+
+class SuperuserOnly:
+    """Accounts belong to the installation, not to a tenant."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_module_permission(request)
+
+
+@admin.register(User)
+class UserAdmin(SuperuserOnly, DjangoUserAdmin, theme.ModelAdmin):  # type: ignore[misc, type-arg]
+    """People. They are made inactive, never deleted, because the log goes on naming them."""
+
+    form = theme.UserChangeForm
+    add_form = theme.UserCreationForm
+    change_password_form = theme.AdminPasswordChangeForm
+    list_filter = ["is_staff", "is_superuser", "is_active"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Group)
+class GroupAdmin(SuperuserOnly, DjangoGroupAdmin, theme.ModelAdmin):
+    """Django's groups; what they permit concerns other apps than ours, which go by roles."""
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar: what this person may see."""
+    home = {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}
+    sections = [{"title": title, "separator": True, "items": _items(title, request)} for title in SECTIONS]
+    return [{"items": [home]}, *(section for section in sections if section["items"])]
+
+
+def _items(section: str, request: HttpRequest) -> list[dict[str, Any]]:
+    return [
+        {"title": str(model._meta.verbose_name_plural).capitalize(), "icon": icon, "link": _list_of(model)}
+        for model, icon in SECTIONS[section]
+        if admin.site.get_model_admin(model).has_view_permission(request)
+    ]
+
+
+def _list_of(model: type[Any]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """The front page: how much there is, and what was changed last."""
+    user = request.user
+    running = Experiment.objects.visible_to(user).filter(status=ExperimentStatus.RUNNING)
+    counted: list[tuple[type[Any], str, str, Any]] = [
+        (Feature, "Live features", "toggle_on", Feature.objects.visible_to(user).live()),
+        (Experiment, "Running experiments", "science", running),
+        (Project, "Projects", "folder", Project.objects.visible_to(user)),
+        (Environment, "Environments", "lan", Environment.objects.visible_to(user)),
+    ]
+    cards = [{"title": t, "icon": i, "link": _list_of(m), "count": rows.count()} for m, t, i, rows in counted]
+    latest = Change.objects.visible_to(user).newest_first()[:LATEST]
+    return context | {"title": "Overview", "cards": cards, "latest": latest, "changes_link": _list_of(Change)}

@@ -1,0 +1,104 @@
+"""The pinned functions. These numbers never change: people are in experiments by them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from decisions.engine.bucketing import (
+    feature_hub_bucket,
+    fnv32,
+    growthbook_bucket,
+    growthbook_ranges,
+    is_inside,
+    shares_of,
+)
+from decisions.engine.types import FULL
+from tests.engine.builders import vectors
+
+weights = st.lists(st.integers(0, 1_000_000), min_size=1, max_size=100).filter(any)
+
+
+@pytest.mark.parametrize("case", vectors("fnv32")["hashes"], ids=lambda case: ascii(case["text"][:20]))
+def test_fnv_hashes_utf_16_code_units(case: dict[str, Any]) -> None:
+    assert fnv32(case["text"]) == case["hash"]
+
+
+@given(st.text(st.characters(max_codepoint=0xFF)), st.text(st.characters(min_codepoint=0x100), min_size=1))
+@settings(deadline=None)
+def test_narrow_and_wide_text_hash_by_the_same_rule(narrow: str, wide: str) -> None:
+    expected = fnv32(narrow)
+    for unit in memoryview(wide.encode("utf-16-le", "surrogatepass")).cast("H"):
+        expected = (expected ^ unit) * 0x01000193 % 2**32
+
+    assert fnv32(narrow + wide) == expected
+
+
+@pytest.mark.parametrize("case", vectors("growthbook")["buckets"], ids=lambda case: ascii(case["key"][:20]))
+def test_growthbook_buckets_are_pinned(case: dict[str, Any]) -> None:
+    assert growthbook_bucket(case["seed"], case["key"]) == case["bucket"]
+
+
+@pytest.mark.parametrize("case", vectors("growthbook")["ranges"], ids=lambda case: case["title"])
+def test_growthbook_ranges_are_pinned(case: dict[str, Any]) -> None:
+    ranges = growthbook_ranges(case["shares"], case["coverage"])
+
+    assert [bound for pair in ranges for bound in pair] == pytest.approx(
+        [bound for pair in case["ranges"] for bound in pair]
+    )
+
+
+@given(weights, st.integers(0, FULL), st.integers(0, FULL))
+@settings(deadline=None)
+def test_ranges_keep_their_start_and_only_grow_with_the_coverage(arms: list[int], one: int, other: int) -> None:
+    shares = shares_of(arms)
+    narrow, wide = growthbook_ranges(shares, min(one, other)), growthbook_ranges(shares, max(one, other))
+
+    assert [start for start, _ in narrow] == [start for start, _ in wide]
+    assert all(small <= large for (_, small), (_, large) in zip(narrow, wide, strict=True))
+
+
+@given(weights)
+@settings(deadline=None)
+def test_full_ranges_leave_no_gap_and_do_not_overlap(arms: list[int]) -> None:
+    ranges = growthbook_ranges(shares_of(arms), FULL)
+
+    assert ranges[0][0] == 0
+    assert all(end == start for (_, end), (start, _) in zip(ranges, ranges[1:], strict=False))
+    assert ranges[-1][1] > 0.9999
+
+
+@given(weights)
+@settings(deadline=None)
+def test_shares_add_up_to_everybody_and_are_off_by_less_than_one(arms: list[int]) -> None:
+    shares = shares_of(arms)
+
+    assert sum(shares) == FULL
+    assert all(abs(share - weight * FULL / sum(arms)) < 1 for share, weight in zip(shares, arms, strict=True))
+
+
+@given(weights)
+@settings(deadline=None)
+def test_an_arm_without_weight_has_no_share(arms: list[int]) -> None:
+    shares = shares_of(arms)
+
+    assert [share for share, weight in zip(shares, arms, strict=True) if weight == 0 and share] == []
+
+
+def test_shares_of_thirds_give_what_is_left_over_to_the_first() -> None:
+    assert shares_of([1, 1, 1]) == [33_334, 33_333, 33_333]
+
+
+@pytest.mark.parametrize("case", vectors("feature_hub")["buckets"], ids=lambda case: f"{case['salt']} {case['key']}")
+def test_feature_hub_buckets_are_pinned(case: dict[str, Any]) -> None:
+    assert feature_hub_bucket(case["seed"], case["salt"], case["key"], case["modulus"]) == case["bucket"]
+
+
+def test_a_percentage_is_the_first_buckets() -> None:
+    bucket = growthbook_bucket("dark_mode", "user-1")
+
+    assert not is_inside("dark_mode", "user-1", bucket * 10)
+    assert is_inside("dark_mode", "user-1", bucket * 10 + 1)
+    assert not is_inside("dark_mode", "user-1", 0)
+    assert is_inside("dark_mode", "user-1", FULL)
