@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 LISTEN_SECONDS = 0.01
+START_SECONDS = 5.0
 UNKNOWN_KEY_SECONDS = 0.2
 COMPLAINT_SECONDS = 60.0
 
@@ -86,6 +87,7 @@ class Freshness:
         self._complained_at = -COMPLAINT_SECONDS
         self._refreshing = threading.Lock()
         self._wake = threading.Event()
+        self._has_looked = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
 
@@ -124,10 +126,14 @@ class Freshness:
         return True
 
     def start(self) -> None:
-        """Watch from a thread of this process, and refresh at once after its own commits."""
+        """Watch from a thread of this process, and refresh at once after its own commits.
+
+        Comes back after the first look, or without it if the database takes too long.
+        """
         services.advanced.append(self.refresh_quietly)
         self._thread = threading.Thread(target=self._watch, name="freshness", daemon=True)
         self._thread.start()
+        self._has_looked.wait(START_SECONDS)
 
     def stop(self) -> None:
         self._stopping = True
@@ -146,6 +152,7 @@ class Freshness:
                 heard = tone
                 if not self.refresh_quietly():
                     connection.close()  # the next attempt gets a new one
+                self._has_looked.set()
                 next_poll = monotonic() + POLL_SECONDS * _jitter(0.8, 1.2)
             self._wake.wait(LISTEN_SECONDS)
         connection.close()

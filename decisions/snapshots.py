@@ -45,7 +45,7 @@ class Moved(Exception):
 
 
 def read(environment_id: int) -> EnvironmentSnapshot | None:
-    """Compile an environment from the database, in six queries; None if there is no such environment.
+    """Compile an environment from the database, in seven queries; None if there is no such environment.
 
     Every edit moves the revision in its own transaction. If the revision is the same before and after, then nothing was
     edited in between, at whatever isolation the database reads.

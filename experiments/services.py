@@ -7,6 +7,7 @@ from django.db import transaction
 
 from audits.services import Actor, Place, is_same, record_change
 from decisions.engine import validate
+from decisions.engine.bucketing import SCHEMES
 from decisions.engine.public_ids import EXPERIMENT, public_id
 from experiments.models import Experiment, ExperimentStatus, Variant
 from features.models import Feature
@@ -33,6 +34,8 @@ def create_experiment(
         **{"bucketing": project.bucketing, **details},
     )
     experiment.full_clean()
+    if experiment.bucketing not in SCHEMES:  # Django checks the choices of editable fields only
+        raise ValidationError({"bucketing": f"{experiment.bucketing!r} is not one of {', '.join(SCHEMES)}."})
     project.save(update_fields=["experiment_sequence"])
     experiment.save()
     _record("experiment.created", experiment, actor=actor, after={"key": experiment.key, "name": name, **details})

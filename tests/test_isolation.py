@@ -1,10 +1,11 @@
-"""One tenant at another's door: every address there is, called with a stranger's key. Nothing is told, nothing moves."""
+"""One tenant at another's door: every address there is, called with a stranger's key."""
 
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from django.db.models import QuerySet
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
@@ -95,7 +96,7 @@ class Home:
     def rows(self) -> list[Any]:
         """Everything that is this tenant's."""
         here, project = {"environment": self.environment}, {"project": self.project_id}
-        everything = [
+        everything: list[QuerySet[Any]] = [
             Organisation.objects.filter(projects=self.project_id),
             Project.objects.filter(pk=self.project_id),
             Environment.objects.filter(**project),

@@ -1,5 +1,7 @@
 """The log is written once."""
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -36,7 +38,7 @@ def test_an_entry_cannot_be_deleted(entry: Decision | Change) -> None:
 
 @both_logs
 def test_entries_cannot_be_updated_or_deleted_together(entry: Decision | Change) -> None:
-    everything = type(entry)._default_manager.all()
+    everything: Any = type(entry)._default_manager.all()
 
     with pytest.raises(TypeError, match="cannot be changed"):
         everything.update(project_id=0)

@@ -76,7 +76,7 @@ def fill(rows: int) -> None:
 
 def test_the_first_page_comes_from_the_index_without_sorting() -> None:
     fill(ROWS)
-    query = AuditQuery(feature_id=public_id(FEATURE, 7))
+    query = AuditQuery.model_validate({"feature_id": public_id(FEATURE, 7)})
 
     found = plan(query)
 
@@ -89,7 +89,8 @@ def test_the_first_page_comes_from_the_index_without_sorting() -> None:
 def test_a_span_of_time_is_a_span_of_the_index() -> None:
     fill(ROWS)
 
-    found = plan(AuditQuery(feature_id=public_id(FEATURE, 7), **{"from": MOMENT, "to": MOMENT + timedelta(minutes=10)}))
+    span = {"from": MOMENT, "to": MOMENT + timedelta(minutes=10)}
+    found = plan(AuditQuery.model_validate({"feature_id": public_id(FEATURE, 7), **span}))
 
     assert "decision_by_feature" in found
     assert "Sort" not in found

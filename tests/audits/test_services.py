@@ -63,7 +63,7 @@ def tamper(statement: str, *values: Any) -> None:
 
 def broken_at(project: Project) -> int | None:
     change = broken_link(project.pk)
-    return change and change.number
+    return change.number if change else None
 
 
 @pytest.mark.parametrize("value", NASTY, ids=ascii)
@@ -193,7 +193,7 @@ def test_a_removed_change_is_found_although_the_rest_was_numbered_again() -> Non
 def test_an_inserted_change_is_found(number: int) -> None:
     project = a_chain()
     last = Change.objects.in_project(project.pk).latest("number")
-    names = [field.column for field in Change._meta.concrete_fields if field.column not in {"id", "number"}]
+    names = [field.attname for field in Change._meta.concrete_fields if field.attname not in {"id", "number"}]
 
     columns = ", ".join(names)
     tamper(

@@ -1,5 +1,6 @@
 """The pinned functions. These numbers never change: people are in experiments by them."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_full_ranges_leave_no_gap_and_do_not_overlap(arms: list[int]) -> None:
     ranges = growthbook_ranges(shares_of(arms), FULL)
 
     assert ranges[0][0] == 0
-    assert all(end == start for (_, end), (start, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(ranges))
     assert ranges[-1][1] > 0.9999
 
 

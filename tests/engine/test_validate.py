@@ -1,6 +1,7 @@
 """What may be stored, and what is refused: the same for both databases, and never with a crash."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -219,9 +220,5 @@ def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
 @given(st.binary())
 @settings(deadline=None)
 def test_any_bytes_are_a_value_or_refused(body: bytes) -> None:
-    try:
-        value = parse_json(body)
-    except JsonRefused as error:
-        assert error.message
-    else:
-        assert validate.json_value(value) is None
+    with suppress(JsonRefused):
+        assert validate.json_value(parse_json(body)) is None

@@ -75,7 +75,7 @@ ENDPOINTS = {
             "name": ["", LONG, *NOT_TEXT],
             "status": ["", "ON", "sleeping", *NOT_TEXT],
             "active_experiment_id": NOT_TEXT,
-        },  # fmt: skip
+        },
     ),
     "create an experiment": Endpoint(
         "POST",
@@ -105,7 +105,7 @@ ENDPOINTS = {
             "feature_key": ["", "k" * 129, "nothing", None, *NOT_TEXT],
             "user_id": ["", "u" * 513, None, *NOT_TEXT],
             "context": [[], "text", 1, True, DEEP],
-        },  # fmt: skip
+        },
     ),
 }
 
@@ -253,10 +253,9 @@ def test_an_experiment_of_another_tenant_is_unknown(furnished: Environment) -> N
     elsewhere = an_environment()
     for _ in range(3):
         an_experiment(elsewhere)
+    body = {"status": "experiment", "active_experiment_id": "exp-003"}
 
-    answer = through_wsgi(
-        ask("PATCH", "/features/feat-001", {"status": "experiment", "active_experiment_id": "exp-003"})
-    )
+    answer = through_wsgi(ask("PATCH", "/features/feat-001", body))
 
     assert (answer.status, answer.json) == (404, {"detail": "experiment not found"})
 
@@ -281,9 +280,10 @@ def test_a_bad_query_is_refused(furnished: Environment) -> None:
     check_refused((target, ask("GET", target)) for target in audits + features + others)
 
 
-HARMLESS = ["user_id=%ED%A0%80", "user_id=%FF", "x=%00", "%00=%00", "feature_id=exp-001", "feature_id=feat-" + "9" * 999,
-            "variant_id=nothing", "from=2020-01-01T00:00:00+08:00", "from=9999-12-31T23:59:59Z", "reason=" + "r" * 5_000,
-            "limit=1000000000", "limit=99999999999999999999", "cursor=1000000000000000"]  # fmt: skip
+HARMLESS = ["user_id=%ED%A0%80", "user_id=%FF", "x=%00", "%00=%00", "variant_id=nothing", "feature_id=exp-001",
+            "feature_id=feat-" + "9" * 999, "from=2020-01-01T00:00:00+08:00", "from=9999-12-31T23:59:59Z",
+            "reason=" + "r" * 5_000, "limit=1000000000", "limit=99999999999999999999",
+            "cursor=1000000000000000"]  # fmt: skip
 
 
 @pytest.mark.parametrize("query", HARMLESS)

@@ -114,10 +114,11 @@ def test_viewers_read_editors_edit_and_admins_administer() -> None:
 
 
 def test_superusers_see_everything_and_strangers_nothing(world: World) -> None:
-    rows = [Organisation, Project, Environment, Credential, Membership, Feature]
+    managers: list[Any] = [
+        model.objects for model in (Organisation, Project, Environment, Credential, Membership, Feature)
+    ]
 
-    for model in rows:
-        everything = model._default_manager.all()
+    for everything in (manager.all() for manager in managers):
         assert set(everything.visible_to(a_user(superuser=True))) == set(everything)
         for stranger in (a_user(), AnonymousUser(), a_user(superuser=True, is_active=False), None):
             assert not everything.visible_to(stranger).exists()

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def recording(name: str) -> Any:
 def call_of(line: str) -> Ask:
     """The call that a curl line makes."""
     words = shlex.split(line)
-    options = dict(zip(words, words[1:], strict=False))
+    options = dict(pairwise(words))
     target = next(word for word in words if word.startswith("$BASE_URL")).removeprefix("$BASE_URL")
     headers = {"content-type": "application/json"} if "Content-Type: application/json" in words else {}
     return Ask(options.get("-X", "GET"), target, options.get("-d", "").encode(), headers)
