@@ -21,4 +21,5 @@ def choose(environ: MutableMapping[str, str]) -> None:
         environ["STATE_DIR"] = _running.enter_context(TemporaryDirectory(prefix="switchyard-tests-"))
         atexit.register(_running.close)
     if environ.get("TEST_DATABASE") == "postgres" and "DATABASE_URL" not in environ:
+        environ.setdefault("STATEMENT_TIMEOUT", "60")  # dropping a test database waits for a busy machine's disk
         environ["DATABASE_URL"] = _running.enter_context(throwaway_postgres())

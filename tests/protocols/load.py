@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 
 class Told(NamedTuple):
-    """A status and a body; status 0 means that the connection broke before the answer was complete."""
+    """A status and a body. Status 0 means that the connection broke too early, and the body says how."""
 
     status: int
     body: bytes
@@ -16,9 +16,6 @@ class Told(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.body)
-
-
-BROKEN = Told(0, b"")
 
 
 class Line:
@@ -43,9 +40,9 @@ class Line:
         """One call; a connection that breaks is an answer too."""
         try:
             return await self._ask(method, target, json.dumps(body).encode())
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError) as error:
             self.close()
-            return BROKEN
+            return Told(0, repr(error).encode())
 
     async def _ask(self, method: str, target: str, body: bytes) -> Told:
         if self._streams is None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from itertools import count, cycle, islice
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -37,8 +39,14 @@ def furnished(transactional_db: None) -> Environment:
 
 
 @pytest.fixture
-def server(furnished: Environment, start_server: Callable[..., Server]) -> Server:
-    return start_server(workers=4)
+def server(furnished: Environment, start_server: Callable[..., Server], tmp_path: Path) -> Server:
+    """Four processes, all of them serving: one that answers early would do the work of all."""
+    server = start_server(workers=4)
+    deadline = monotonic() + 30
+    while (serving := (tmp_path / "server-0.log").read_text().count("startup complete")) < 4 and monotonic() < deadline:
+        sleep(0.05)
+    assert serving == 4
+    return server
 
 
 def numbers_are_unique() -> bool:

@@ -74,7 +74,7 @@ def is_refused(answer: Answer, protocol: Protocol, kind: Kind) -> bool:
     assert answer.status == worded.status, (answer.status, answer.body)
     assert answer.headers["content-type"] == "application/json"
     assert b"Traceback" not in answer.body
-    return answer.json.keys() == worded.body.keys()
+    return bool(answer.json.keys() == worded.body.keys())
 
 
 def test_it_has_a_page_in_the_documentation(protocol: Protocol) -> None:
