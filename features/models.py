@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
@@ -45,7 +45,9 @@ class Feature(models.Model):
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
     name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
-    description = models.TextField(blank=True, max_length=10_000, validators=[validate_text])
+    description = models.TextField(
+        blank=True, max_length=10_000, validators=[MaxLengthValidator(10_000), validate_text]
+    )
     value_type = models.CharField(max_length=16, choices=ValueType.choices, default=ValueType.BOOLEAN)
     tags = models.JSONField(default=list, blank=True)
     owner = models.CharField(max_length=validate.NAME_LENGTH, blank=True, validators=[validate_text])

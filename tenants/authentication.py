@@ -35,7 +35,7 @@ class EnvironmentKeyAuthentication(BaseAuthentication):
             return AnonymousUser(), self.by_key(key, request)
         if request.headers.get("Authorization") or settings.SESSION_COOKIE_NAME in request.COOKIES:
             return None
-        environment = Environment.objects.named(settings.OPEN_ENVIRONMENT).select_related("project").first()
+        environment = open_environment()
         if environment is None:
             return None
         return AnonymousUser(), Access(Actor("open", "anybody", _request_id(request)), RIGHTS[Kind.MANAGE], environment)
@@ -76,17 +76,23 @@ class PersonAuthentication(SessionAuthentication):
 
 
 def access_of(user: object, request: Request) -> Access:
-    """A person's rights in the environment that the request names, if it names one."""
+    """A person's rights in the environment that the request names; without a name, in the open one if there is one."""
     actor = actor_of(user, request)
     named = request.headers.get(ENVIRONMENT_HEADER)
     if named is None:
-        return Access(actor, frozenset())
+        opened = open_environment()
+        return Access(actor, RIGHTS[Kind.MANAGE] if opened else frozenset(), opened)
     environment = None
     if named.isascii() and named.isdigit() and len(named) < 19:
         environment = Environment.objects.visible_to(user).select_related("project").filter(pk=int(named)).first()
     if environment is None:
         raise NotFound(f"environment {named!r} not found")
     return Access(actor, rights_of(user, environment), environment)
+
+
+def open_environment() -> Environment | None:
+    """The environment that anybody may use without a key; only where the settings name one."""
+    return Environment.objects.named(settings.OPEN_ENVIRONMENT).select_related("project").first()
 
 
 def rights_of(user: object, environment: Environment) -> frozenset[Right]:

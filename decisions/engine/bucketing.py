@@ -60,10 +60,15 @@ def shares_of(weights: Sequence[int]) -> list[int]:
     return shares
 
 
+def weights_of(experiment: Experiment) -> list[int]:
+    """The variants' weights in order; one below zero, which nothing lets in, counts as zero."""
+    return [max(0, variant.weight) for variant in experiment.variants]
+
+
 def growthbook(experiment: Experiment) -> Assign:
     """The default scheme: FNV-1a twice over seed and key, 10,000 buckets."""
     seed = experiment.seed or experiment.key
-    ranges = growthbook_ranges(shares_of([variant.weight for variant in experiment.variants]), experiment.rollout)
+    ranges = growthbook_ranges(shares_of(weights_of(experiment)), experiment.rollout)
 
     def assign(key: str) -> int | None:
         position = growthbook_bucket(seed, key) / 10_000
@@ -86,7 +91,7 @@ def feature_hub(experiment: Experiment) -> Assign:
 
     Its modulus is the sum of the weights, so a change of that sum reshuffles everybody. It is kept for parity.
     """
-    ends = list(accumulate(variant.weight for variant in experiment.variants))
+    ends = list(accumulate(weights_of(experiment)))
     seed, rollout_salt, variant_salt = (
         experiment.seed,
         f"rollout:{experiment.public_id}",

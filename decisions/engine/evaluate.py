@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from decisions.engine.bucketing import SCHEMES, Assign, is_inside
+from decisions.engine.bucketing import SCHEMES, Assign, is_inside, weights_of
 from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Status, Subject, Variant
 
 Choose = Callable[[Subject], Decision]
@@ -72,7 +72,7 @@ def _experiment(feature: Feature, experiment: Experiment | None) -> Choose:
         return _always(_control(feature, experiment, Reason.EXPERIMENT_INACTIVE))
     if not experiment.variants:
         return _always(_control(feature, experiment, Reason.UNDECIDED, Fault.VARIANT_REQUIRED))
-    if not any(variant.weight for variant in experiment.variants):
+    if not any(weights_of(experiment)):
         return _always(_control(feature, experiment, Reason.UNDECIDED, Fault.WEIGHT_REQUIRED))
     return _assigned(feature, experiment, scheme(experiment))
 
