@@ -3,7 +3,8 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from functools import cache, partial
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any
 
 from django.db import connections
@@ -18,6 +19,12 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+BEYOND_REASON = 4 * BODY_LIMIT  # bytes
+
+
+class Gone(Exception):
+    """The caller closed the connection in the middle of its request."""
+
 
 def mount(application: Application) -> Application:
     """Answer the protocols' paths here, and leave the others to `application`."""
@@ -29,14 +36,31 @@ def mount(application: Application) -> Application:
         front = gateway()
         match = front.find(scope["path"]) if scope["type"] == "http" else None
         if match is None:
-            await application(scope, receive, send)
+            await application(scope, capped(receive), send)
             return
-        response = await respond(front, match, scope, receive)
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        with suppress(Gone):
+            await _send(send, await respond(front, match, scope, receive))
 
     return mounted
+
+
+async def _send(send: Send, response: Response) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def capped(receive: Receive) -> Receive:
+    """Django writes a whole body to the disk before anybody looks at it. Beyond all reason, the caller has gone."""
+    received = 0
+
+    async def receive_capped() -> Any:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        return message if received <= BEYOND_REASON else {"type": "http.disconnect"}
+
+    return receive_capped
 
 
 async def respond(front: Gateway, match: Match, scope: Scope, receive: Receive) -> Response:
@@ -87,7 +111,7 @@ def settle(waiter: asyncio.Future[bool], is_done: bool) -> None:
         waiter.set_result(is_done)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _mailbox(loop: asyncio.AbstractEventLoop) -> Mailbox:
     return Mailbox(loop)
 
@@ -107,10 +131,12 @@ async def _settled(front: Gateway, match: Match, request: Request, waiting: Wait
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None if it is too large."""
+    """The whole body; None if it is too large. Raises `Gone` if the caller does not finish it."""
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
         body += message.get("body", b"")
         if len(body) > BODY_LIMIT:
             return None

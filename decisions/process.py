@@ -3,7 +3,6 @@
 import os
 import sys
 import threading
-from functools import cache
 
 from django.conf import settings
 
@@ -21,28 +20,33 @@ batch; at Python's default of 5 ms it would wait that long each time, for an eve
 _starting = threading.Lock()
 
 
-@cache
-def _gateway_of(pid: int) -> Gateway:
-    """A process that was forked starts its own threads: they are not inherited."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    shelf = Shelf()
-    freshness = Freshness(shelf)
-    recorder = Recorder(DatabaseSink(shelf) if settings.RECORD_DECISIONS else ForgetfulSink())
-    freshness.start()
-    return Gateway(protocols(), freshness, recorder, open_environment=settings.OPEN_ENVIRONMENT)
+_running: dict[int, Gateway] = {}
+"""By process id: one that was forked starts its own, because threads are not inherited."""
 
 
 def gateway() -> Gateway:
     """This process's gateway."""
+    return _running.get(os.getpid()) or _start()
+
+
+def _start() -> Gateway:
     with _starting:
-        return _gateway_of(os.getpid())
+        if running := _running.get(os.getpid()):
+            return running
+        sys.setswitchinterval(SWITCH_SECONDS)
+        shelf = Shelf()
+        freshness = Freshness(shelf)
+        recorder = Recorder(DatabaseSink(shelf) if settings.RECORD_DECISIONS else ForgetfulSink())
+        freshness.start()
+        started = Gateway(protocols(), freshness, recorder, open_environment=settings.OPEN_ENVIRONMENT)
+        _running[os.getpid()] = started
+        return started
 
 
 def stop() -> None:
     """Commit what is queued and end the threads, if there are any."""
     with _starting:
-        if _gateway_of.cache_info().currsize:
-            running = _gateway_of(os.getpid())
-            running.recorder.close()
-            running.freshness.stop()
-            _gateway_of.cache_clear()
+        running = _running.pop(os.getpid(), None)
+    if running:
+        running.recorder.close()
+        running.freshness.stop()

@@ -12,7 +12,7 @@ from decisions.engine.bucketing import SCHEMES
 from decisions.engine.public_ids import EXPERIMENT, VARIANT, public_id
 from experiments.querysets import ExperimentQuerySet, VariantQuerySet
 from features.models import Feature
-from tenants.models import Environment, validate_key, validate_text
+from tenants.models import Environment, validate_key, validate_name, validate_text
 
 
 class ExperimentStatus(models.TextChoices):
@@ -45,7 +45,7 @@ class Experiment(models.Model):
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="experiments")
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key], editable=False)
-    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
     seed = models.CharField(
         max_length=validate.SEED_LENGTH,
         blank=True,

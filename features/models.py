@@ -10,7 +10,7 @@ from decisions.engine import validate
 from decisions.engine.public_ids import FEATURE, public_id
 from decisions.engine.types import Status
 from features.querysets import FeatureQuerySet, FeatureStateQuerySet
-from tenants.models import Environment, Project, validate_key, validate_text
+from tenants.models import Environment, Project, validate_key, validate_name, validate_text
 
 
 class ValueType(models.TextChoices):
@@ -44,7 +44,7 @@ class Feature(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="features")
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
-    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
     description = models.TextField(
         blank=True, max_length=10_000, validators=[MaxLengthValidator(10_000), validate_text]
     )

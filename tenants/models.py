@@ -25,6 +25,12 @@ def validate_key(value: str) -> None:
         raise ValidationError(complaint.capitalize() + ".", code="invalid")
 
 
+def validate_name(value: str) -> None:
+    """A title that people can see."""
+    if complaint := validate.name(value):
+        raise ValidationError(complaint.capitalize() + ".", code="invalid")
+
+
 def validate_text(value: str) -> None:
     """Text that both databases store."""
     if complaint := validate.text(value, length=validate.JSON_TEXT):
@@ -35,7 +41,7 @@ class Organisation(models.Model):
     """A tenant. Nothing of one organisation is ever seen from another."""
 
     key = models.CharField(max_length=validate.KEY_LENGTH, unique=True, validators=[validate_key])
-    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = OrganisationQuerySet.as_manager()
@@ -52,7 +58,7 @@ class Project(models.Model):
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="projects")
     key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
-    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
     bucketing = models.CharField(
         max_length=32,
         default="growthbook",
@@ -79,7 +85,7 @@ class Environment(models.Model):
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="environments")
     key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
-    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
     revision = models.CharField(max_length=32, editable=False)
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -164,7 +170,7 @@ class ApiToken(models.Model):
     """A person's token for the management API. It can do what the person can."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_text])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=16, editable=False)
     is_active = models.BooleanField(default=True)

@@ -49,4 +49,5 @@ def test_the_procfile_releases_and_serves_on_postgresql(environ: dict[str, str],
             assert answer.status == 200
         with pytest.raises(HTTPError) as refused:
             urlopen(f"http://127.0.0.1:{server.port}/decisions", data=b"{}")
-        assert refused.value.code == 401, "nobody is served without a key in production"
+        with refused.value:
+            assert refused.value.code == 401, "nobody is served without a key in production"
