@@ -14,12 +14,10 @@ from decisions.sinks import DatabaseSink, ForgetfulSink
 from decisions.snapshots import Shelf
 
 SWITCH_SECONDS = 0.0005
-"""How long a busy thread may keep the interpreter from another. The recorder comes back from the database several times a
-batch; at Python's default of 5 ms it would wait that long each time, for an event loop that is busy with new requests."""
+"""How long a busy thread may keep the interpreter from another. The recorder comes back from the database several times
+a batch; at Python's default of 5 ms it would wait that long each time, for a loop that is busy with new requests."""
 
 _starting = threading.Lock()
-
-
 _running: dict[int, Gateway] = {}
 """By process id: one that was forked starts its own, because threads are not inherited."""
 

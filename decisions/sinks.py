@@ -128,8 +128,8 @@ _COLUMNS = {
 _NAMES = ", ".join(_COLUMNS)
 
 # One statement a batch, and so one transaction. The numbers' lock is held only while the server runs it. Rows whose
-# revision is not the environment's own any more find no partner in the join, and are not inserted. What is stored already
-# is looked up by a scalar subquery, which asks the index row by row; NOT EXISTS would be planned as a scan of the log.
+# revision is not the environment's own any more find no partner in the join, and are not inserted. What is stored
+# already is looked up by a scalar subquery, which asks the index row by row; NOT EXISTS would be planned as a scan.
 _INSERT_IN_POSTGRESQL = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given({", ".join(f"{n} {t}" for n, t in _COLUMNS.items())})
