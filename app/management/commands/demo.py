@@ -139,6 +139,7 @@ def instructions(found: dict[str, Any]) -> str:
     """What to type next."""
     base = f"http://127.0.0.1:{settings.PORT}"
     development = found["environments"]["development"]
+    checkout = Feature.objects.in_project(found["project"]["id"]).get(key=EXPERIMENT_FEATURE)
     lines = [
         "",
         f"Admin       {base}/admin/   user {settings.ADMIN_USERNAME}, {_password()}",
@@ -148,7 +149,7 @@ def instructions(found: dict[str, Any]) -> str:
         f"  curl -sS -X POST {base}/decisions -H 'Content-Type: application/json' \\",
         f"    -H 'X-Environment-Key: {development['client']}' \\",
         '    -d \'{"request_id":"try-1","feature_key":"new_checkout","user_id":"u-123","context":{}}\'',
-        f"  curl -sS '{base}/audits?feature_id=feat-006' -H 'X-Environment-Key: {development['server']}'",
+        f"  curl -sS '{base}/audits?feature_id={checkout.public_id}' -H 'X-Environment-Key: {development['server']}'",
         f"  curl -sS {base}/features -H 'X-Environment-Key: {development['manage']}'",
     ]
     if "open" in found:
