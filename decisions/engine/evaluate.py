@@ -4,119 +4,123 @@ All that can be known before a subject asks is worked out once, in `prepare`: ev
 decision made beforehand, and deciding is choosing between them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import cast
 
-from decisions.engine.bucketing import SCHEMES, Assign, is_inside, weights_of
-from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Status, Subject, Variant
+from decisions.engine.choices import (
+    Always,
+    Chain,
+    Choice,
+    Impossible,
+    Overridden,
+    Required,
+    Ruled,
+    Switched,
+    Timeline,
+    experiment_choice,
+    feature_after,
+    off,
+    rule_after,
+)
+from decisions.engine.types import FULL, Decision, Fault, Feature, Reason, Rule, Status, Step, Subject
 
-Choose = Callable[[Subject], Decision]
-Snapshot = Mapping[str, Choose]
+PREREQUISITE_DEPTH = 10
+PREREQUISITE_COST = 1_000
+"""How many features one answer may ask, counting each as often as it is asked."""
+
+Snapshot = Mapping[str, Choice]
 """Every feature of one environment, ready to decide: feature key to its choice."""
 
 
 def compile_snapshot(features: Iterable[Feature]) -> Snapshot:
     """Prepare every feature once. The result is immutable."""
-    return MappingProxyType({feature.key: prepare(feature) for feature in features})
+    found = {feature.key: feature for feature in features}
+    circular = unmeetable(found)
+    choices: dict[str, Choice] = {}
+    for key, feature in found.items():
+        choices[key] = prepare(feature, choices, is_possible=key not in circular)
+    return MappingProxyType(choices)
 
 
 def decide(snapshot: Snapshot, feature_key: str, subject: Subject) -> Decision:
     """What `subject` gets from a feature. Never raises; an unknown feature is a decision with a fault."""
-    choose = snapshot.get(feature_key)
-    if choose is None:
+    choice = snapshot.get(feature_key)
+    if choice is None:
         return Decision(Feature(feature_key), Reason.UNDECIDED, fault=Fault.FLAG_NOT_FOUND)
-    return choose(subject)
+    return cast(Decision, choice(subject))
 
 
 def decide_all(snapshot: Snapshot, subject: Subject) -> dict[str, Decision]:
     """What `subject` gets from every feature."""
-    return {key: choose(subject) for key, choose in snapshot.items()}
+    return {key: cast(Decision, choice(subject)) for key, choice in snapshot.items()}
 
 
-def prepare(feature: Feature) -> Choose:
-    """All outcomes of a feature, and the choice between them."""
+def prepare(feature: Feature, choices: Mapping[str, Choice] | None = None, *, is_possible: bool = True) -> Choice:
+    """All outcomes of a feature, and the choice between them, which always ends with a decision.
+
+    `choices` are those of all features, where prerequisites are looked up when somebody asks.
+    """
+    if feature.steps:
+        phases = [feature_after(feature, taken) for taken in beginnings(feature.steps)]
+        prepared = tuple(prepare(phase, choices, is_possible=is_possible) for phase in phases)
+        return Timeline(moments(feature.steps), prepared)
+    if feature.status is Status.OFF:
+        return Always(off(feature))
+    gates: list[Choice] = []
+    if feature.overrides:
+        gates.append(Overridden(feature))
+    if feature.prerequisites:
+        gates.append(Required(feature, choices or {}) if is_possible else Impossible(feature))
+    gates += [rule_choice(feature, rule) for rule in feature.rules]
+    return Chain((*gates, last_choice(feature))) if gates else last_choice(feature)
+
+
+def last_choice(feature: Feature) -> Choice:
+    """What everybody gets who was not caught before: the experiment, or the on value for a part of them."""
     if feature.status is Status.EXPERIMENT:
-        return _experiment(feature, feature.experiment)
-    if feature.status is Status.ON:
-        return _on(feature)
-    return _always(_off(feature))
+        return experiment_choice(feature, feature.experiment)
+    if feature.rollout >= FULL and feature.ramp is None:
+        return Always(Decision(feature, Reason.ON, value=feature.on_value, enabled=True))
+    return Switched(feature)
 
 
-def _always(decision: Decision) -> Choose:
-    return lambda subject: decision
+def rule_choice(feature: Feature, rule: Rule) -> Choice:
+    """A rule, in all the states that its schedule takes it through."""
+    if rule.steps:
+        phases = [rule_choice(feature, rule_after(rule, taken)) for taken in beginnings(rule.steps)]
+        return Timeline(moments(rule.steps), tuple(phases))
+    return Ruled(feature, rule) if rule.is_on else Chain(())
 
 
-def _off(feature: Feature, reason: Reason = Reason.OFF, fault: Fault | None = None) -> Decision:
-    return Decision(feature, reason, value=feature.off_value, fault=fault)
+def in_order(steps: tuple[Step, ...]) -> list[Step]:
+    return sorted(steps, key=lambda step: step.at)
 
 
-def _on(feature: Feature) -> Choose:
-    if feature.rollout >= FULL:
-        return _always(Decision(feature, Reason.ON, value=feature.on_value, enabled=True))
-    inside = Decision(feature, Reason.ROLLOUT, value=feature.on_value, enabled=True)
-    outside = _off(feature, Reason.NOT_IN_ROLLOUT)
-    keyless = _off(feature, Reason.UNDECIDED, Fault.TARGETING_KEY_MISSING)
-
-    def choose(subject: Subject) -> Decision:
-        if not subject.key:
-            return keyless
-        return inside if is_inside(feature.key, subject.key, feature.rollout) else outside
-
-    return choose
+def moments(steps: tuple[Step, ...]) -> tuple[float, ...]:
+    return tuple(step.at for step in in_order(steps))
 
 
-def _experiment(feature: Feature, experiment: Experiment | None) -> Choose:
-    scheme = SCHEMES.get(experiment.bucketing) if experiment else None
-    if experiment is None or scheme is None or not experiment.is_running:
-        return _always(_control(feature, experiment, Reason.EXPERIMENT_INACTIVE))
-    if not experiment.variants:
-        return _always(_control(feature, experiment, Reason.UNDECIDED, Fault.VARIANT_REQUIRED))
-    if not any(weights_of(experiment)):
-        return _always(_control(feature, experiment, Reason.UNDECIDED, Fault.WEIGHT_REQUIRED))
-    return _assigned(feature, experiment, scheme(experiment))
+def beginnings(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
+    """The steps that have been taken in each phase: none, the first, the first two …"""
+    ordered = in_order(steps)
+    return [tuple(ordered[:count]) for count in range(len(ordered) + 1)]
 
 
-def _assigned(feature: Feature, experiment: Experiment, assign: Assign) -> Choose:
-    arms = [_arm(feature, experiment, variant) for variant in experiment.variants]
-    outside = _control(feature, experiment, Reason.NOT_IN_ROLLOUT)
-    keyless = _control(feature, experiment, Reason.UNDECIDED, Fault.TARGETING_KEY_MISSING)
-
-    def choose(subject: Subject) -> Decision:
-        if not subject.key:
-            return keyless
-        index = assign(subject.key)
-        return outside if index is None else arms[index]
-
-    return choose
-
-
-def _arm(feature: Feature, experiment: Experiment, variant: Variant) -> Decision:
-    return Decision(
-        feature,
-        Reason.ASSIGNED,
-        value=served_value(feature, variant),
-        enabled=True,
-        variant=variant,
-        experiment=experiment,
-        in_experiment=True,
-        payload=variant.payload,
-    )
+def unmeetable(features: Mapping[str, Feature]) -> set[str]:
+    """The features whose prerequisites lead back to themselves, too deep, or to too many: nobody could wait for them."""
+    costs: dict[str, int] = {}
+    for _round in range(PREREQUISITE_DEPTH + 1):
+        waiting = {key: _needed(feature) for key, feature in features.items() if key not in costs}
+        costs |= {
+            key: 1 + sum(costs.get(other, 0) for other in needed)
+            for key, needed in waiting.items()
+            if all(other in costs or other not in features for other in needed)
+        }
+        if len(costs) == len(features):
+            break
+    return {key for key in features if costs.get(key, PREREQUISITE_COST + 1) > PREREQUISITE_COST}
 
 
-def _control(feature: Feature, experiment: Experiment | None, reason: Reason, fault: Fault | None = None) -> Decision:
-    """What those get who take no part: the control's value, else the feature's off value."""
-    control = next((v for v in experiment.variants if v.is_control), None) if experiment else None
-    value = feature.off_value if control is None else served_value(feature, control)
-    return Decision(feature, reason, value=value, variant=control, experiment=experiment, fault=fault)
-
-
-def served_value(feature: Feature, variant: Variant) -> Any:
-    """What a variant serves to protocols that carry one value: the first that is there of `value`,
-    `payload[feature key]`, `payload["value"]`, a payload that is not empty, and the variant's key."""
-    if variant.value is not None:
-        return variant.value
-    for name in (feature.key, "value"):
-        if name in variant.payload:
-            return variant.payload[name]
-    return variant.payload or variant.key
+def _needed(feature: Feature) -> list[str]:
+    return [prerequisite.feature_key for prerequisite in feature.prerequisites]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 FULL = 100_000  # thousandths of a percent: everyone
 
@@ -36,6 +36,11 @@ class Reason(StrEnum):
     EXPERIMENT_INACTIVE = "experiment_inactive"
     NOT_IN_ROLLOUT = "not_in_rollout"
     ASSIGNED = "assigned"
+    NOT_IN_AUDIENCE = "not_in_audience"
+    NOT_IN_LAYER = "not_in_layer"
+    OVERRIDE = "override"
+    PREREQUISITE = "prerequisite"
+    RULE = "rule"
     UNDECIDED = "undecided"
 
 
@@ -50,10 +55,51 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who a decision is for: the key that buckets them, and what is known about them."""
+    """Who a decision is for: the key that buckets them, what is known about them, and when they ask.
+
+    `at` is in seconds since the epoch: the engine has no clock, so the time is part of the question.
+    """
 
     key: str | None
     attributes: Mapping[str, Any] = field(default_factory=nothing)
+    at: float = 0.0
+
+
+class Condition(Protocol):
+    """Whether a subject is meant, and why. Total."""
+
+    def __call__(self, subject: Subject) -> bool: ...
+
+    def explain(self, subject: Subject) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """A percentage that moves in a straight line. Times in seconds since the epoch, rollouts in thousandths."""
+
+    start_at: float
+    start_rollout: int
+    end_at: float
+    end_rollout: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From `at` on, whatever is not None here holds instead; `value` counts only where `sets_value` says so."""
+
+    at: float
+    status: Status | None = None
+    rollout: int | None = None
+    value: Any = None
+    sets_value: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Experiments that exclude each other: each holds some of 10,000 slots, and nobody is in two slots."""
+
+    key: str
+    seed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +127,44 @@ class Experiment:
     is_running: bool = True
     rollout: int = FULL
     bucketing: str = "growthbook"
+    hash_attribute: str = ""
+    audience: Condition | None = None
+    layer: Layer | None = None
+    slots: tuple[tuple[int, int], ...] = ()
+    """Half-open ranges of the layer's slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who it means gets its value, or takes part in its experiment; `rollout` of them, the others go on."""
+
+    key: str
+    condition: Condition
+    value: Any = True
+    rollout: int = FULL
+    experiment: Experiment | None = None
+    is_on: bool = True
+    steps: tuple[Step, ...] = ()
+    ramp: Ramp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What one subject gets, until it expires (seconds since the epoch; None is for ever)."""
+
+    value: Any
+    expires_at: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prerequisite:
+    """What another feature must answer first: that it is on or off, or a value, or both."""
+
+    feature_key: str
+    enabled: bool | None = True
+    value: Any = None
+    needs_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +179,11 @@ class Feature:
     off_value: Any = False
     rollout: int = FULL
     experiment: Experiment | None = None
+    rules: tuple[Rule, ...] = ()
+    overrides: Mapping[str, Override] = field(default_factory=nothing)
+    prerequisites: tuple[Prerequisite, ...] = ()
+    steps: tuple[Step, ...] = ()
+    ramp: Ramp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +198,5 @@ class Decision:
     experiment: Experiment | None = None
     in_experiment: bool = False
     fault: Fault | None = None
+    rule: Rule | None = None
     payload: Mapping[str, Any] = field(default_factory=nothing)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisions.engine.bucketing import is_inside
-from decisions.engine.evaluate import compile_snapshot, decide, decide_all, served_value
+from decisions.engine.choices import served_value
+from decisions.engine.evaluate import compile_snapshot, decide, decide_all
 from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Status, Subject, Variant
 from tests.engine.builders import a_feature, an_experiment, decided
 
