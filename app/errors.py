@@ -25,7 +25,7 @@ def handler(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, JsonRefused):
         return _detail(422, [json_complaint(error)])
     if isinstance(error, ValidationError):
-        return _detail(400, sentence(error))
+        return _detail(409 if getattr(error, "code", None) == "in_use" else 400, sentence(error))
     if isinstance(error, RequestDataTooBig):
         return _detail(413, "the body is too large")
     if isinstance(error, Http404):

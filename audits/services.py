@@ -1,16 +1,18 @@
 """Writing to the log: every edit leaves one change, chained to the one before it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import models, transaction
 from django.utils import timezone
 
 from audits.models import Change, Sequence
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,28 @@ def record_change(
     change.hash = fingerprint(change)
     change.save()
     return change
+
+
+def change(
+    row: Row, changes: Mapping[str, Any], *, check: Callable[[Row], None] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Set fields, validate the whole row and save them: what they were and are, or None if nothing changed.
+
+    `check` says more of what is right than the row's own `full_clean`, and calls it.
+    """
+    before = {name: getattr(row, name) for name in changes}
+    for name, value in changes.items():
+        setattr(row, name, value)
+    (check or _full_clean)(row)
+    after = {name: getattr(row, name) for name in changes}
+    if is_same(before, after):
+        return None
+    row.save(update_fields=list(changes))
+    return before, after
+
+
+def _full_clean(row: models.Model) -> None:
+    row.full_clean()
 
 
 def is_same(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -1,20 +1,34 @@
-"""Rows to engine values, in two queries."""
+"""Rows to engine values, in three queries."""
+
+from django.db.models import Q
 
 from decisions.engine import types as engine
-from experiments.models import Experiment, ExperimentStatus, Variant
+from decisions.engine.conditions.binding import Binder
+from experiments.models import Experiment, ExperimentStatus, SlotRange, Variant
 from features.compile import thousandths
 
 
-def experiments_of(environment_id: int) -> dict[int, engine.Experiment]:
-    """The experiments that a feature of this environment serves now, by row id."""
+def experiments_of(environment_id: int, segments: Binder) -> dict[int, engine.Experiment]:
+    """The experiments that a feature or a rule of this environment serves now, by row id."""
+    served = Q(active_in__isnull=False) | Q(rules__isnull=False)
+    in_use = Experiment.objects.in_environment(environment_id).filter(served).distinct()
+    in_use = in_use.select_related("layer", "audience")
+    ids = in_use.order_by().values("pk")
     variants: dict[int, list[engine.Variant]] = {}
-    in_use = Experiment.objects.in_environment(environment_id).exclude(active_in=None)
-    for variant in Variant.objects.filter(experiment__in=in_use.order_by().values("pk")).order_by("number"):
-        variants.setdefault(variant.experiment_id, []).append(_variant(variant))
-    return {row.pk: _experiment(row, tuple(variants.get(row.pk, ()))) for row in in_use}
+    for variant in Variant.objects.filter(experiment__in=ids).order_by("number"):
+        variants.setdefault(variant.experiment_id, []).append(compiled(variant))
+    slots: dict[int | None, list[tuple[int, int]]] = {}
+    for held in SlotRange.objects.in_environment(environment_id).exclude(experiment=None).order_by("start"):
+        slots.setdefault(held.experiment_id, []).append((held.start, held.end))
+    return {
+        row.pk: _experiment(row, tuple(variants.get(row.pk, ())), tuple(slots.get(row.pk, ())), segments)
+        for row in in_use
+    }
 
 
-def _experiment(row: Experiment, variants: tuple[engine.Variant, ...]) -> engine.Experiment:
+def _experiment(
+    row: Experiment, variants: tuple[engine.Variant, ...], slots: tuple[tuple[int, int], ...], segments: Binder
+) -> engine.Experiment:
     return engine.Experiment(
         public_id=row.public_id,
         key=row.key,
@@ -25,10 +39,15 @@ def _experiment(row: Experiment, variants: tuple[engine.Variant, ...]) -> engine
         is_running=row.status == ExperimentStatus.RUNNING,
         rollout=thousandths(row.rollout_percent),
         bucketing=row.bucketing,
+        hash_attribute=row.hash_attribute,
+        audience=segments.bind(row.audience.conditions) if row.audience else None,
+        layer=engine.Layer(row.layer.key, row.layer.seed) if row.layer else None,
+        slots=slots,
     )
 
 
-def _variant(row: Variant) -> engine.Variant:
+def compiled(row: Variant) -> engine.Variant:
+    """A variant as the engine knows it."""
     return engine.Variant(
         key=row.key,
         weight=row.weight,

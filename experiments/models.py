@@ -1,6 +1,7 @@
 """Questions asked of features: who gets which variant."""
 
 from decimal import Decimal
+from secrets import token_hex
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,9 +11,11 @@ from django.utils import timezone
 from decisions.engine import validate
 from decisions.engine.bucketing import SCHEMES
 from decisions.engine.public_ids import EXPERIMENT, VARIANT, public_id
-from experiments.querysets import ExperimentQuerySet, VariantQuerySet
-from features.models import Feature
-from tenants.models import Environment, validate_key, validate_name, validate_text
+from experiments.querysets import ExperimentQuerySet, LayerQuerySet, SlotRangeQuerySet, VariantQuerySet
+from features.models import Feature, Segment
+from tenants.models import Environment, Project, validate_key, validate_name, validate_text
+
+SLOTS = 10_000
 
 
 class ExperimentStatus(models.TextChoices):
@@ -22,6 +25,11 @@ class ExperimentStatus(models.TextChoices):
     RUNNING = "running", "Running"
     PAUSED = "paused", "Paused"
     CONCLUDED = "concluded", "Concluded"
+
+
+def new_seed() -> str:
+    """A seed that no layer had before."""
+    return token_hex(8)
 
 
 def validate_payload(value: object) -> None:
@@ -36,6 +44,30 @@ def validate_json(value: object) -> None:
     """A JSON value within the limits of what is stored."""
     if complaint := validate.json_value(value):
         raise ValidationError(complaint.capitalize() + ".", code="invalid")
+
+
+class Layer(models.Model):
+    """Experiments that exclude each other: 10,000 slots, of which each experiment holds its own."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="layers")
+    key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
+    seed = models.CharField(
+        max_length=validate.SEED_LENGTH,
+        default=new_seed,
+        editable=False,
+        help_text="Salts the slots; another seed would put everybody into another one.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = LayerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["project", "key"]
+        constraints = [models.UniqueConstraint(fields=["project", "key"], name="layer_key_in_project")]
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Experiment(models.Model):
@@ -66,6 +98,23 @@ class Experiment(models.Model):
         editable=False,
         help_text="How subjects are assigned. Chosen once, since another scheme reshuffles everybody.",
     )
+    hash_attribute = models.CharField(
+        max_length=validate.KEY_LENGTH,
+        blank=True,
+        validators=[validate_text],
+        help_text="The attribute that subjects are bucketed by; empty is their own key.",
+    )
+    audience = models.ForeignKey(
+        Segment,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="audience_of",
+        help_text="Who may take part.",
+    )
+    layer = models.ForeignKey(
+        Layer, on_delete=models.PROTECT, null=True, blank=True, related_name="experiments", editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = ExperimentQuerySet.as_manager()
@@ -81,6 +130,32 @@ class Experiment(models.Model):
     @property
     def public_id(self) -> str:
         return public_id(EXPERIMENT, self.number)
+
+
+class SlotRange(models.Model):
+    """Slots of a layer in one environment, held by an experiment, or by nobody: then they are a holdout."""
+
+    layer = models.ForeignKey(Layer, on_delete=models.PROTECT, related_name="ranges")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="slot_ranges")
+    experiment = models.ForeignKey(
+        Experiment, on_delete=models.CASCADE, null=True, blank=True, related_name="slot_ranges"
+    )
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField(help_text="The first slot that is not held any more.")
+
+    objects = SlotRangeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["layer", "environment", "start"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(start__lt=models.F("end"), end__lte=SLOTS), name="slots_in_layer"
+            ),
+            models.UniqueConstraint(fields=["layer", "environment", "start"], name="slots_begin_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start}–{self.end} of {self.layer}"
 
 
 class Variant(models.Model):

@@ -1,12 +1,17 @@
 """Rows to engine values: the last code that touches the ORM before a decision. A fixed number of queries."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import TypeVar
 
 from decisions.engine import types as engine
-from features.models import Feature, FeatureState
+from decisions.engine.conditions.binding import Binder
+from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment
+from features.schedules import ramp_of, steps_of
 
 _DEFAULT = FeatureState()
+Part = TypeVar("Part", Rule, Override, Prerequisite)
 
 
 def thousandths(percent: Decimal) -> int:
@@ -14,16 +19,46 @@ def thousandths(percent: Decimal) -> int:
     return int(percent * 1000)
 
 
+def segments_of(project_id: int) -> Binder:
+    """What a project's conditions are bound with. One query."""
+    return Binder(Segment.objects.in_project(project_id).trees())
+
+
 def features_of(
-    project_id: int, environment_id: int, experiments: Mapping[int, engine.Experiment]
+    project_id: int, environment_id: int, experiments: Mapping[int, engine.Experiment], segments: Binder
 ) -> Iterator[engine.Feature]:
-    """Every live feature as an environment serves it. Two queries; `experiments` are the engine's, by row id."""
+    """Every live feature as an environment serves it. Five queries; `experiments` are the engine's, by row id."""
     states = {state.feature_id: state for state in FeatureState.objects.in_environment(environment_id)}
+    parts = Parts(environment_id)
     for feature in Feature.objects.in_project(project_id).live().order_by("number"):
-        yield _feature(feature, states.get(feature.pk, _DEFAULT), experiments)
+        yield _feature(feature, states.get(feature.pk, _DEFAULT), parts, experiments, segments)
 
 
-def _feature(feature: Feature, state: FeatureState, experiments: Mapping[int, engine.Experiment]) -> engine.Feature:
+class Parts:
+    """What belongs to the states of an environment, by state."""
+
+    def __init__(self, environment_id: int) -> None:
+        rules = Rule.objects.in_environment(environment_id).select_related("segment")
+        self.rules = by_state(rules.order_by("position", "pk"))
+        self.overrides = by_state(Override.objects.in_environment(environment_id))
+        needed = Prerequisite.objects.in_environment(environment_id).select_related("feature")
+        self.prerequisites = by_state(needed.order_by("pk"))
+
+
+def by_state(rows: Iterable[Part]) -> Mapping[int | None, list[Part]]:
+    found: dict[int | None, list[Part]] = defaultdict(list)
+    for row in rows:
+        found[row.state_id].append(row)
+    return found
+
+
+def _feature(
+    feature: Feature,
+    state: FeatureState,
+    parts: Parts,
+    experiments: Mapping[int, engine.Experiment],
+    segments: Binder,
+) -> engine.Feature:
     return engine.Feature(
         key=feature.key,
         number=feature.number,
@@ -33,4 +68,38 @@ def _feature(feature: Feature, state: FeatureState, experiments: Mapping[int, en
         off_value=state.off_value,
         rollout=thousandths(state.rollout_percent),
         experiment=experiments.get(state.active_experiment_id or 0),
+        rules=tuple(_rule(rule, experiments, segments) for rule in parts.rules.get(state.pk, ())),
+        overrides={row.identifier: _override(row) for row in parts.overrides.get(state.pk, ())},
+        prerequisites=tuple(map(_prerequisite, parts.prerequisites.get(state.pk, ()))),
+        steps=steps_of(state.steps),
+        ramp=ramp_of(state.ramp),
     )
+
+
+def _rule(row: Rule, experiments: Mapping[int, engine.Experiment], segments: Binder) -> engine.Rule:
+    experiment = experiments.get(row.experiment_id or 0)
+    return engine.Rule(
+        key=row.key,
+        condition=segments.bind({"all": _conditions(row)}),
+        value=row.value,
+        rollout=thousandths(row.rollout_percent),
+        experiment=experiment,
+        is_on=row.is_on and (experiment is not None or row.experiment_id is None),
+        steps=steps_of(row.steps),
+        ramp=ramp_of(row.ramp),
+    )
+
+
+def _conditions(row: Rule) -> list[object]:
+    """A rule means whom both its segment and its own conditions mean."""
+    named = [{"operator": "in_segment", "value": row.segment.key}] if row.segment else []
+    return [*named, *([] if row.conditions is None else [row.conditions])]
+
+
+def _override(row: Override) -> engine.Override:
+    expires_at = row.expires_at.timestamp() if row.expires_at else None
+    return engine.Override(row.value, expires_at, row.note)
+
+
+def _prerequisite(row: Prerequisite) -> engine.Prerequisite:
+    return engine.Prerequisite(row.feature.key, row.enabled, row.value, row.needs_value)

@@ -1,15 +1,24 @@
 """Flags, and what they serve in each environment."""
 
 from decimal import Decimal
+from secrets import token_hex
 
 from django.core.validators import MaxLengthValidator, MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from decisions.engine import validate
+from decisions.engine.conditions.sentences import sentence
 from decisions.engine.public_ids import FEATURE, public_id
 from decisions.engine.types import Status
-from features.querysets import FeatureQuerySet, FeatureStateQuerySet
+from features.querysets import (
+    FeatureQuerySet,
+    FeatureStateQuerySet,
+    OverrideQuerySet,
+    PrerequisiteQuerySet,
+    RuleQuerySet,
+    SegmentQuerySet,
+)
 from tenants.models import Environment, Project, validate_key, validate_name, validate_text
 
 
@@ -28,6 +37,11 @@ class StatusChoice(models.TextChoices):
     OFF = Status.OFF.value, "Off"
     ON = Status.ON.value, "On"
     EXPERIMENT = Status.EXPERIMENT.value, "Experiment"
+
+
+def new_rule_key() -> str:
+    """A key that no rule had before: who is inside a rule's percentage stays there when rules are reordered."""
+    return token_hex(4)
 
 
 def truth() -> bool:
@@ -51,6 +65,9 @@ class Feature(models.Model):
     value_type = models.CharField(max_length=16, choices=ValueType.choices, default=ValueType.BOOLEAN)
     tags = models.JSONField(default=list, blank=True)
     owner = models.CharField(max_length=validate.NAME_LENGTH, blank=True, validators=[validate_text])
+    value_schema = models.JSONField(
+        default=None, null=True, blank=True, help_text="A JSON schema that every value of this feature must satisfy."
+    )
     is_server_only = models.BooleanField(default=False, help_text="Never shown to client keys.")
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -72,6 +89,33 @@ class Feature(models.Model):
         return public_id(FEATURE, self.number)
 
 
+class Segment(models.Model):
+    """Subjects with something in common, under a name. Rules, experiments and other segments refer to it by its key."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="segments")
+    key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
+    name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
+    description = models.TextField(
+        blank=True, max_length=10_000, validators=[MaxLengthValidator(10_000), validate_text]
+    )
+    conditions = models.JSONField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SegmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["project", "key"]
+        constraints = [models.UniqueConstraint(fields=["project", "key"], name="segment_key_in_project")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def sentence(self) -> str:
+        """Who is meant, in words."""
+        return sentence(self.conditions)
+
+
 class FeatureState(models.Model):
     """A feature in one environment. Where there is no row, the feature is off."""
 
@@ -90,6 +134,8 @@ class FeatureState(models.Model):
     active_experiment = models.ForeignKey(
         "experiments.Experiment", on_delete=models.SET_NULL, null=True, blank=True, related_name="active_in"
     )
+    steps = models.JSONField(default=list, blank=True, help_text="What changes by itself, and when.")
+    ramp = models.JSONField(default=None, null=True, blank=True, help_text="A percentage that moves with time.")
 
     objects = FeatureStateQuerySet.as_manager()
 
@@ -99,3 +145,75 @@ class FeatureState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feature} in {self.environment}"
+
+
+class Rule(models.Model):
+    """Whom it means gets its value or takes part in its experiment. Rules are tried in the order of their positions."""
+
+    state = models.ForeignKey(FeatureState, on_delete=models.CASCADE, related_name="rules")
+    key = models.CharField(max_length=16, default=new_rule_key, editable=False, help_text="Salts its percentage.")
+    position = models.PositiveIntegerField(default=0, editable=False)
+    description = models.CharField(max_length=validate.NAME_LENGTH, blank=True, validators=[validate_text])
+    segment = models.ForeignKey(Segment, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    conditions = models.JSONField(default=None, null=True, blank=True)
+    value = models.JSONField(default=None, null=True, blank=True)
+    rollout_percent = models.DecimalField(
+        max_digits=6,
+        decimal_places=3,
+        default=Decimal(100),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+        help_text="How many of those it means, in percent; the others go on to the next rule.",
+    )
+    experiment = models.ForeignKey(
+        "experiments.Experiment", on_delete=models.PROTECT, null=True, blank=True, related_name="rules"
+    )
+    is_on = models.BooleanField(default=True)
+    steps = models.JSONField(default=list, blank=True)
+    ramp = models.JSONField(default=None, null=True, blank=True)
+
+    objects = RuleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["state", "position", "id"]
+        constraints = [models.UniqueConstraint(fields=["state", "key"], name="rule_key_in_state")]
+
+    def __str__(self) -> str:
+        return self.description or f"rule {self.key}"
+
+
+class Override(models.Model):
+    """What one subject gets from a feature in one environment, until it expires."""
+
+    state = models.ForeignKey(FeatureState, on_delete=models.CASCADE, related_name="overrides")
+    identifier = models.CharField(max_length=validate.IDENTIFIER_LENGTH, validators=[validate_name])
+    value = models.JSONField(default=None, null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=validate.NAME_LENGTH, blank=True, validators=[validate_text])
+
+    objects = OverrideQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["state", "identifier"]
+        constraints = [models.UniqueConstraint(fields=["state", "identifier"], name="one_override_per_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.identifier} of {self.state}"
+
+
+class Prerequisite(models.Model):
+    """What another feature must answer in the same environment, before this one is anything but off."""
+
+    state = models.ForeignKey(FeatureState, on_delete=models.CASCADE, related_name="prerequisites")
+    feature = models.ForeignKey(Feature, on_delete=models.PROTECT, related_name="required_by")
+    enabled = models.BooleanField(null=True, default=True, help_text="Whether it must be on or off; null is either.")
+    needs_value = models.BooleanField(default=False)
+    value = models.JSONField(default=None, null=True, blank=True)
+
+    objects = PrerequisiteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["state", "id"]
+        constraints = [models.UniqueConstraint(fields=["state", "feature"], name="one_prerequisite_per_feature")]
+
+    def __str__(self) -> str:
+        return f"{self.state} needs {self.feature}"

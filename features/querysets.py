@@ -6,11 +6,11 @@ from django.db import models
 from django.db.models import Q
 
 from decisions.engine.public_ids import FEATURE, number_of
-from tenants.querysets import TenantQuerySet, environment_condition, project_condition
+from tenants.querysets import Row, TenantQuerySet, environment_condition, project_condition
 from tenants.roles import Right
 
 if TYPE_CHECKING:
-    from features.models import Feature, FeatureState
+    from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment  # noqa: F401
 
 
 class FeatureQuerySet(TenantQuerySet["Feature"]):
@@ -50,3 +50,39 @@ class FeatureStateQuerySet(TenantQuerySet["FeatureState"]):
             state.feature = feature
             found.append(state)
         return found
+
+
+class SegmentQuerySet(TenantQuerySet["Segment"]):
+    """Segments follow their project."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return project_condition(user, right, prefix="project__")
+
+    def in_project(self, project_id: int) -> Self:
+        return self.filter(project_id=project_id)
+
+    def trees(self) -> dict[str, Any]:
+        """Their conditions by key, as the engine binds them."""
+        return dict(self.order_by().values_list("key", "conditions"))
+
+
+class StatePartQuerySet(TenantQuerySet[Row]):
+    """What belongs to a state follows its environment."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return environment_condition(user, right, prefix="state__environment__")
+
+    def in_environment(self, environment_id: int) -> Self:
+        return self.filter(state__environment_id=environment_id)
+
+
+class RuleQuerySet(StatePartQuerySet["Rule"]):
+    """Rules, in the order in which they are tried."""
+
+
+class OverrideQuerySet(StatePartQuerySet["Override"]):
+    """Overrides of single subjects."""
+
+
+class PrerequisiteQuerySet(StatePartQuerySet["Prerequisite"]):
+    """Features that wait for others."""

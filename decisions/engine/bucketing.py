@@ -6,7 +6,7 @@ whoever is in an experiment would silently change sides. Add another scheme besi
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from hashlib import sha256
+from hashlib import md5, sha256
 from itertools import accumulate
 
 from fnv_hash_fast import fnv1a_32
@@ -106,7 +106,82 @@ def feature_hub(experiment: Experiment) -> Assign:
     return assign
 
 
-SCHEMES: dict[str, Callable[[Experiment], Assign]] = {"growthbook": growthbook, "feature_hub": feature_hub}
+def flagsmith_percentage(*ids: str, times: int = 1) -> float:
+    """Flagsmith's percentage of some ids, 0 <= percentage < 100: MD5 of the ids between commas, in 9,999 steps.
+
+    The highest step would be 100 %; whoever lands on it is hashed again, all ids written out once more.
+    """
+    text = ",".join(ids * times).encode("utf-8", "surrogatepass")
+    step = int.from_bytes(md5(text, usedforsecurity=False).digest(), "big") % 9999
+    return flagsmith_percentage(*ids, times=times + 1) if step == 9998 else step / 9998 * 100
+
+
+def flagsmith_ends(experiment: Experiment) -> tuple[list[int], list[float]]:
+    """The arms in the order of their ranges, and where each range ends, in percent: the control last, as the rest.
+
+    Without a control the last arm takes the rest. The ends are added up in the same order and the same floating point
+    as in Flagsmith's engine: decimals that make up half may end just beside the one step that is exactly 50 %.
+    """
+    shares, last = shares_of(weights_of(experiment)), len(experiment.variants) - 1
+    rest = next((index for index, variant in enumerate(experiment.variants) if variant.is_control), last)
+    arms = [index for index in range(last + 1) if index != rest]
+    return [*arms, rest], list(accumulate(shares[index] / 1000 for index in arms))
+
+
+def flagsmith(experiment: Experiment) -> Assign:
+    """Flagsmith's scheme: each arm but the control has a range of 0..100 %, in order; the control has what is left.
+
+    Flagsmith has no rollout of its own within a split, so that is another percentage, of another seed.
+    """
+    seed, prefix, rollout = experiment.seed or experiment.key, experiment.key_prefix, experiment.rollout
+    rollout_seed = f"rollout:{seed}"
+    arms, ends = flagsmith_ends(experiment)
+
+    def assign(key: str) -> int | None:
+        key = prefix + key
+        if rollout < FULL and flagsmith_percentage(rollout_seed, key) >= rollout / 1000:
+            return None
+        return arms[bisect_right(ends, flagsmith_percentage(seed, key))]
+
+    return assign
+
+
+def go_feature_flag_hash(text: str) -> int:
+    """FNV-1a, 32 bits, over UTF-8, as Go hashes text."""
+    return int(fnv1a_32(text.encode("utf-8", "surrogatepass")))
+
+
+def go_feature_flag(experiment: Experiment) -> Assign:
+    """GO Feature Flag's scheme: one bucket in thousandths of a percent, the arms by their keys, from Z to A.
+
+    Only whole numbers here. Upstream adds the percentages up in floating point, over a map whose order changes from
+    one evaluation to the next: for some decimal splits the sum, and with it the modulus, is now 100,000 and now
+    99,999, and people change sides between two requests. 100,000 is what was meant, so it is what we always use.
+
+    The rollout, which upstream has not got, is hashed twice: FNV-1a of two texts with the same end is not independent,
+    and hashed once a rollout would let in more of one arm than of another.
+    """
+    seed, rollout = experiment.seed or experiment.key, experiment.rollout
+    rollout_seed = f"rollout:{seed}"
+    shares = shares_of(weights_of(experiment))
+    # UTF-8 keeps the order of code points, so this is the order of the keys' bytes.
+    arms = sorted(range(len(shares)), key=lambda index: experiment.variants[index].key, reverse=True)
+    ends = list(accumulate(shares[index] for index in arms))
+
+    def assign(key: str) -> int | None:
+        if rollout < FULL and go_feature_flag_hash(str(go_feature_flag_hash(rollout_seed + key))) % FULL >= rollout:
+            return None
+        return arms[bisect_right(ends, go_feature_flag_hash(seed + key) % FULL)]
+
+    return assign
+
+
+SCHEMES: dict[str, Callable[[Experiment], Assign]] = {
+    "growthbook": growthbook,
+    "feature_hub": feature_hub,
+    "flagsmith": flagsmith,
+    "go_feature_flag": go_feature_flag,
+}
 
 
 def is_inside(seed: str, key: str, rollout: int) -> bool:

@@ -108,7 +108,7 @@ def beginnings(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
 
 
 def unmeetable(features: Mapping[str, Feature]) -> set[str]:
-    """The features whose prerequisites lead back to themselves, too deep, or to too many: nobody could wait for them."""
+    """The features whose prerequisites lead back to themselves, too deep, or to too many to wait for."""
     costs: dict[str, int] = {}
     for _round in range(PREREQUISITE_DEPTH + 1):
         waiting = {key: _needed(feature) for key, feature in features.items() if key not in costs}

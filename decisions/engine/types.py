@@ -132,6 +132,8 @@ class Experiment:
     layer: Layer | None = None
     slots: tuple[tuple[int, int], ...] = ()
     """Half-open ranges of the layer's slots."""
+    key_prefix: str = ""
+    """Goes before the subject's key in the Flagsmith scheme, whose clients hash "environment key_identifier"."""
 
 
 @dataclass(frozen=True, slots=True)

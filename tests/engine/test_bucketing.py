@@ -8,15 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisions.engine.bucketing import (
+    SCHEMES,
     feature_hub_bucket,
+    flagsmith_percentage,
     fnv32,
+    go_feature_flag_hash,
     growthbook_bucket,
     growthbook_ranges,
     is_inside,
     shares_of,
 )
 from decisions.engine.types import FULL
-from tests.engine.builders import vectors
+from tests.engine.builders import an_experiment, arms, arms_of, vectors
 
 weights = st.lists(st.integers(0, 1_000_000), min_size=1, max_size=100).filter(any)
 
@@ -94,6 +97,50 @@ def test_shares_of_thirds_give_what_is_left_over_to_the_first() -> None:
 @pytest.mark.parametrize("case", vectors("feature_hub")["buckets"], ids=lambda case: f"{case['salt']} {case['key']}")
 def test_feature_hub_buckets_are_pinned(case: dict[str, Any]) -> None:
     assert feature_hub_bucket(case["seed"], case["salt"], case["key"], case["modulus"]) == case["bucket"]
+
+
+@pytest.mark.parametrize("case", vectors("flagsmith")["percentages"], ids=lambda case: ascii(",".join(case["ids"])))
+def test_flagsmith_percentages_are_pinned(case: dict[str, Any]) -> None:
+    assert flagsmith_percentage(*case["ids"]) == case["percentage"]
+
+
+@given(st.lists(st.text(st.characters()), max_size=3), st.integers(1, 3))
+@settings(deadline=None)
+def test_a_flagsmith_percentage_never_reaches_a_hundred(ids: list[str], times: int) -> None:
+    assert 0 <= flagsmith_percentage(*ids, times=times) < 100
+
+
+def test_without_a_control_the_last_arm_of_flagsmith_has_the_rest() -> None:
+    weights = {"a": 30, "b": 20, "c": 50}
+    bare = arms_of(an_experiment(bucketing="flagsmith", variants=arms(weights, control="")), 500)
+    controlled = arms_of(an_experiment(bucketing="flagsmith", variants=arms(weights, control="c")), 500)
+
+    assert bare == controlled
+
+
+def test_a_prefix_of_flagsmith_is_part_of_the_key() -> None:
+    prefixed = arms_of(an_experiment(bucketing="flagsmith", key_prefix="user-1", rollout=50_000, seed="fair"), 10)
+    assign = SCHEMES["flagsmith"](an_experiment(bucketing="flagsmith", rollout=50_000, seed="fair"))
+
+    whole = {user: assign(f"user-1{user}") for user in prefixed}
+    assert {user: {None: None, 0: "control", 1: "treatment"}[index] for user, index in whole.items()} == prefixed
+    assert len(set(whole.values())) == 3
+
+
+@pytest.mark.parametrize(
+    "case", vectors("go_feature_flag")["buckets"], ids=lambda case: ascii(f"{case['seed']} {case['key']}")
+)
+def test_go_feature_flag_buckets_are_pinned(case: dict[str, Any]) -> None:
+    found = go_feature_flag_hash(case["seed"] + case["key"])
+
+    assert (found, found % case["modulus"]) == (case["hash"], case["bucket"])
+
+
+def test_the_order_of_the_arms_in_go_feature_flag_is_that_of_their_keys() -> None:
+    listed = arms_of(an_experiment(bucketing="go_feature_flag", weights={"control": 20, "a": 30, "b": 50}), 500)
+    shuffled = arms_of(an_experiment(bucketing="go_feature_flag", weights={"b": 50, "control": 20, "a": 30}), 500)
+
+    assert listed == shuffled
 
 
 def test_a_percentage_is_the_first_buckets() -> None:

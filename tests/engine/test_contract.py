@@ -37,7 +37,8 @@ def test_the_vectors_of_a_scheme_show_every_kind_of_outcome(scheme: str) -> None
 @pytest.mark.parametrize(("scheme", "case"), cases, ids=lambda part: part if isinstance(part, str) else part["title"])
 def test_assignments_are_pinned(scheme: str, case: dict[str, Any]) -> None:
     rollout = round(case["rollout_percent"] * 1000)
-    given = {"public_id": case["public_id"], "seed": case["seed"], "weights": dict(case["weights"])}
+    given = {name: case[name] for name in ("public_id", "seed", "key_prefix") if name in case}
+    given["weights"] = dict(case["weights"])
     decision = decided(a_feature(an_experiment(bucketing=scheme, rollout=rollout, **given)), case["user"])
 
     variant = decision.variant.key if decision.in_experiment and decision.variant else None
@@ -90,6 +91,19 @@ def test_half_of_a_half_and_half_experiment_splits_within_three_sigma(scheme: st
     control, treatment = found.count("control"), found.count("treatment")
     assert abs(control + treatment - USERS / 2) < 3 * sqrt(USERS / 4)
     assert abs(control - treatment) < 3 * sqrt(control + treatment)
+
+
+@every_scheme
+def test_a_rollout_favours_no_arm_whatever_the_seed(scheme: str) -> None:
+    """The sum of squared deviations, in sigmas, over experiments: two hashes that are not independent double it."""
+    seeds, total = 20, 0.0
+
+    for number in range(seeds):
+        found = list(arms_of(an_experiment(bucketing=scheme, seed=f"s{number}", rollout=30_000), 2_000).values())
+        control, treatment = found.count("control"), found.count("treatment")
+        total += (control - treatment) ** 2 / (control + treatment)
+
+    assert total < seeds + 4 * sqrt(2 * seeds)
 
 
 @every_scheme

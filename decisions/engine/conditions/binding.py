@@ -113,3 +113,12 @@ def complaints(tree: Any, segments: Mapping[str, Any]) -> list[str]:
             found.append(f"{path}: {node.reason}" if path else node.reason)
     whole = Binder(segments).bind(tree)
     return found or ([whole.reason] if isinstance(whole, Nobody) else [])
+
+
+def segment_complaints(key: str, segments: Mapping[str, Any]) -> list[str]:
+    """What is wrong with a segment as the others see it: a circle, or references that go too deep."""
+    try:
+        Binder(segments).segment(key)
+    except Broken as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,88 @@
+"""Features themselves: what they are called, and whether they are still in use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from audits.services import Actor, Place, change, record_change
+from decisions.engine import validate
+from features.models import Feature, FeatureState
+from features.services.states import first_values, locked_state, set_state, state_of
+from features.values import complaint_about_schema
+from tenants.models import Environment, Project
+from tenants.services import advance
+
+
+@transaction.atomic
+def create_feature(project: Project, *, key: str, name: str, actor: Actor, **details: Any) -> Feature:
+    """A new feature, off in every environment. A key that the project has already is refused."""
+    project = Project.objects.locked().get(pk=project.pk)
+    project.feature_sequence += 1
+    feature = Feature(project=project, number=project.feature_sequence, key=key, name=name, **details)
+    _check(feature)
+    project.save(update_fields=["feature_sequence"])
+    feature.save()
+    for environment in project.environments.order_by("pk"):
+        FeatureState(feature=feature, environment=environment, **first_values(feature)).save()
+    _record("feature.created", feature, actor=actor, after={"key": key, "name": name, **details})
+    _advance_all(feature)
+    return feature
+
+
+@transaction.atomic
+def update_feature(feature: Feature, *, actor: Actor, **changes: Any) -> Feature:
+    """Change what a feature is called and how it is described. Its key and number are for ever."""
+    feature = Feature.objects.locked().select_related("project").get(pk=feature.pk)
+    if values := change(feature, changes, check=_check):
+        _record("feature.updated", feature, actor=actor, before=values[0], after=values[1])
+        _advance_all(feature)
+    return feature
+
+
+@transaction.atomic
+def edit_feature(
+    feature: Feature, environment: Environment, *, actor: Actor, name: str | None = None, state: Mapping[str, Any]
+) -> FeatureState:
+    """Rename a feature and change its state in one environment: both, or neither."""
+    locked_state(feature, environment)
+    if name is not None:
+        feature = update_feature(feature, actor=actor, name=name)
+    return set_state(feature, environment, actor=actor, **state) if state else state_of(feature, environment)
+
+
+@transaction.atomic
+def archive(feature: Feature, *, actor: Actor) -> Feature:
+    """Put a feature away: applications no longer find it. Its history and its key stay."""
+    feature = Feature.objects.locked().get(pk=feature.pk)
+    if feature.archived_at:
+        return feature
+    waiting = feature.required_by.filter(state__feature__archived_at=None).select_related("state__feature")
+    if names := sorted({prerequisite.state.feature.key for prerequisite in waiting}):
+        raise ValidationError(f"{feature} is a prerequisite of {', '.join(names)}.", code="in_use")
+    return update_feature(feature, actor=actor, archived_at=timezone.now())
+
+
+def restore(feature: Feature, *, actor: Actor) -> Feature:
+    """Take an archived feature back."""
+    return update_feature(feature, actor=actor, archived_at=None)
+
+
+def _check(feature: Feature) -> None:
+    feature.full_clean()
+    tags = feature.tags
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and validate.key(tag) is None for tag in tags):
+        raise ValidationError({"tags": "Must be a list of names."})
+    if complaint := complaint_about_schema(feature.value_schema):
+        raise ValidationError({"value_schema": complaint})
+
+
+def _record(action: str, feature: Feature, *, actor: Actor, **values: Any) -> None:
+    record_change(action, feature, actor=actor, place=Place(feature.project_id), **values)
+
+
+def _advance_all(feature: Feature) -> None:
+    for environment in feature.project.environments.order_by("pk"):
+        advance(environment)
