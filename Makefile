@@ -16,6 +16,9 @@ IN_PRODUCTION := ENV=production ALLOWED_HOSTS=switchyard.example DATABASE_URL=po
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
+# These know no database, so the first run has said all about them.
+WITHOUT_DATABASE := tests/engine tests/sdks tests/benchmarks
+
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-7s %s\n' "$$name" "$$text"; done
@@ -31,7 +34,7 @@ run: .venv/.runtime ## migrate, make the demo project and serve on PORT (6789), 
 
 test: .venv/.dev ## run the tests on SQLite and on PostgreSQL; ARGS="-k name" for some
 	env -u DATABASE_URL TEST_DATABASE=sqlite $(BIN)/pytest $(ARGS)
-	env -u DATABASE_URL TEST_DATABASE=postgres $(BIN)/pytest $(ARGS)
+	env -u DATABASE_URL TEST_DATABASE=postgres $(BIN)/pytest $(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
 
 lint: .venv/.dev ## style, types and the direction of imports
 	$(BIN)/ruff check

@@ -7,6 +7,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -84,6 +85,17 @@ def change(
         return None
     row.save(update_fields=list(changes))
     return before, after
+
+
+def check_all(row: models.Model, complaints: Mapping[str, Any], **options: Any) -> None:
+    """Refuse a row for all that is wrong with it at once: what its own `full_clean` says, and the `complaints`."""
+    found: dict[str, Any] = {}
+    try:
+        row.full_clean(**options)
+    except ValidationError as error:
+        found = dict(error.error_dict)
+    if found or complaints:
+        raise ValidationError({**complaints, **found})
 
 
 def _full_clean(row: models.Model) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.audits import Page
 from benchmarks.engine import Cost
+from benchmarks.peers import Match
 from benchmarks.rounds import Figures
 
 SERVER_HEADINGS = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "RSS MB", "errors")
@@ -59,6 +60,14 @@ def engine(costs: Iterable[Cost]) -> str:
     """One line for each status and size of the snapshot."""
     rows = ((c.status, f"{c.features:,}", f"{c.min_us:.3f}", f"{c.median_us:.3f}") for c in costs)
     return table(("decide", "features", "min µs", "median µs"), rows)
+
+
+def peers(matches: Iterable[Match]) -> str:
+    """One line for each peer, kind of flags and number of features; the ratio is how many times faster we are."""
+    rows = (
+        (m.peer, m.flags, str(m.features), f"{m.ours_us:.2f}", f"{m.theirs_us:.2f}", f"{m.ratio:.1f}") for m in matches
+    )
+    return table(("peer", "flags", "features", "ours µs", "theirs µs", "ratio"), rows)
 
 
 def audits(pages: Sequence[Page]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -13,8 +14,8 @@ from audits.services import Actor
 from decisions.engine import validate
 from decisions.engine.bucketing import SCHEMES
 from experiments import services
-from experiments.models import Experiment, ExperimentStatus, Variant, validate_payload
-from tenants.admin_base import TenantAdmin, TenantInline, VisibleRelatedFilter, primary_key
+from experiments.models import Experiment, ExperimentStatus, Layer, SlotRange, Variant, validate_payload
+from tenants.admin_base import Removable, Scope, TenantAdmin, TenantInline, VisibleRelatedFilter, primary_key
 from tenants.authentication import actor_of
 from tenants.models import validate_key
 from tenants.roles import Right
@@ -80,12 +81,12 @@ class VariantInline(TenantInline):
 class ExperimentAdmin(TenantAdmin):
     """Experiments. They are concluded, never deleted, because the log goes on naming them."""
 
-    rights_of_choices = {"feature": Right.READ}
+    rights_of_choices = {"feature": Right.READ, "audience": Right.READ}
     list_display = ["name", "key", "feature", "environment", "status_badge", "rollout"]
     list_select_related = ["feature", "environment__project"]
     list_filter = [("environment", VisibleRelatedFilter), ("status", theme.ChoicesDropdownFilter)]
     search_fields = ["key", "name", "feature__key"]
-    autocomplete_fields = ["feature"]
+    autocomplete_fields = ["feature", "audience"]
     inlines = [VariantInline]
     actions = ["start", "pause", "conclude"]
     actions_submit_line = ["start_now", "pause_now", "conclude_now"]
@@ -94,14 +95,14 @@ class ExperimentAdmin(TenantAdmin):
         first: list[Any]
         if obj is None:
             first = ["environment", "feature", "name", "chosen_key", "status"]
-            how = ["rollout_percent", "seed", "scheme"]
+            how = ["audience", "rollout_percent", "hash_attribute", "seed", "scheme"]
         else:
             first = ["name", ("key", "public_id"), ("feature", "environment"), "status"]
-            how = ["rollout_percent", "seed", "bucketing"]
+            how = ["audience", "rollout_percent", "hash_attribute", "seed", "bucketing", "slots"]
         return [(None, {"fields": first}), ("Who takes part", {"fields": how})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["key", "public_id", "feature", "environment", "bucketing"] if obj else []
+        return ["key", "public_id", "feature", "environment", "bucketing", "slots"] if obj else []
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change=change, **({} if obj else {"form": NewExperimentForm}) | kwargs)
@@ -158,6 +159,11 @@ class ExperimentAdmin(TenantAdmin):
     def rollout(self, experiment: Experiment) -> str:
         return f"{theme.percent(experiment.rollout_percent)}%"
 
+    @theme.display(description="Layer")
+    def slots(self, experiment: Experiment) -> str:
+        held = ", ".join(f"{held.start}–{held.end}" for held in experiment.slot_ranges.all())
+        return f"{experiment.layer}: {held or 'no slots'}" if experiment.layer else "–"
+
     @theme.action(description="Start", permissions=["change"])
     def start(self, request: HttpRequest, queryset: Any) -> None:
         self.each(request, queryset, services.start, "Started")
@@ -179,6 +185,66 @@ class ExperimentAdmin(TenantAdmin):
 
     @theme.action(description="Save and conclude", icon="flag", permissions=["change"])
     def conclude_now(self, request: HttpRequest, obj: Any) -> None: ...
+
+
+class SlotInline(theme.ReadOnly, TenantInline):
+    """Who holds which slots."""
+
+    model = SlotRange
+    fields = ["environment", "holder", "start", "end"]
+    readonly_fields = ["holder"]
+
+    @theme.display(description="Held by")
+    def holder(self, held: SlotRange) -> str:
+        return str(held.experiment or "nobody: a holdout")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("experiment", "environment__project")
+
+
+@admin.register(Layer)
+class LayerAdmin(Removable, TenantAdmin):
+    """Layers. They go when nobody holds a slot any more."""
+
+    scope = Scope.PROJECT
+    list_display = ["key", "name", "project", "held"]
+    list_select_related = ["project"]
+    list_filter = [("project", VisibleRelatedFilter)]
+    search_fields = ["key", "name"]
+    inlines = [SlotInline]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        ranges: Any = SlotRange.objects.visible_to(request.user).select_related("environment")
+        return super().get_queryset(request).prefetch_related(Prefetch("ranges", ranges))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [(None, {"fields": ["project", "key", "name", *(["seed"] if obj else [])]})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["project", "key", "seed"] if obj else []
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return self.inlines if obj else []
+
+    def create(self, values: dict[str, Any], *, actor: Actor) -> Any:
+        return services.create_layer(**values, actor=actor)
+
+    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> None:
+        services.update_layer(row, actor=actor, **changes)
+
+    def users(self, row: Any) -> list[str]:
+        return services.holders_of(row)
+
+    def remove(self, row: Any, *, actor: Actor) -> None:
+        services.delete_layer(row, actor=actor)
+
+    @theme.display(description="Slots held")
+    def held(self, layer: Layer) -> SafeString:
+        """By environment."""
+        sums: dict[str, int] = {}
+        for held in layer.ranges.all():
+            sums[held.environment.key] = sums.get(held.environment.key, 0) + held.end - held.start
+        return theme.badges((f"{key} {count:,}", "") for key, count in sorted(sums.items()))
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:

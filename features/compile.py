@@ -63,7 +63,7 @@ def _feature(
         key=feature.key,
         number=feature.number,
         name=feature.name,
-        status=engine.Status(state.status),
+        status=_status(state.status),
         on_value=state.on_value,
         off_value=state.off_value,
         rollout=thousandths(state.rollout_percent),
@@ -76,16 +76,22 @@ def _feature(
     )
 
 
+def _status(stored: str) -> engine.Status:
+    """A status; one that there is not, which nothing lets in, is off."""
+    return engine.Status(stored) if stored in list(engine.Status) else engine.Status.OFF
+
+
 def _rule(row: Rule, experiments: Mapping[int, engine.Experiment], segments: Binder) -> engine.Rule:
     experiment = experiments.get(row.experiment_id or 0)
+    is_whole = experiment is not None or row.experiment_id is None  # else nothing may ever switch it on
     return engine.Rule(
         key=row.key,
-        condition=segments.bind({"all": _conditions(row)}),
+        condition=segments.bind(*_conditions(row)),
         value=row.value,
         rollout=thousandths(row.rollout_percent),
         experiment=experiment,
-        is_on=row.is_on and (experiment is not None or row.experiment_id is None),
-        steps=steps_of(row.steps),
+        is_on=row.is_on and is_whole,
+        steps=steps_of(row.steps) if is_whole else (),
         ramp=ramp_of(row.ramp),
     )
 

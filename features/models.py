@@ -205,7 +205,9 @@ class Prerequisite(models.Model):
 
     state = models.ForeignKey(FeatureState, on_delete=models.CASCADE, related_name="prerequisites")
     feature = models.ForeignKey(Feature, on_delete=models.PROTECT, related_name="required_by")
-    enabled = models.BooleanField(null=True, default=True, help_text="Whether it must be on or off; null is either.")
+    enabled = models.BooleanField(
+        null=True, blank=True, default=True, help_text="Whether it must be on or off; null is either."
+    )
     needs_value = models.BooleanField(default=False)
     value = models.JSONField(default=None, null=True, blank=True)
 

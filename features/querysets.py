@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
 from decisions.engine.public_ids import FEATURE, number_of
@@ -24,6 +24,13 @@ class FeatureQuerySet(TenantQuerySet["Feature"]):
 
     def live(self) -> Self:
         return self.filter(archived_at=None)
+
+    def tagged(self, tag: str) -> Self:
+        """Those that carry a tag."""
+        if connection.features.supports_json_field_contains:
+            return self.filter(tags__contains=[tag])
+        carriers = [pk for pk, tags in self.order_by().values_list("pk", "tags") if tag in tags]  # SQLite cannot search
+        return self.filter(pk__in=carriers)
 
     def with_public_id(self, public_id: str) -> Self:
         """The one feature of a project with this id, such as feat-001."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 
 from audits import theme
 from audits.services import Actor
@@ -159,6 +159,43 @@ class TenantAdmin(RoleFields, theme.ModelAdmin):
 
     def log_deletions(self, *args: Any, **kwargs: Any) -> Any:
         return None
+
+
+class Removable:
+    """For a TenantAdmin whose rows may go while nobody uses them. Subclasses say who does, and how a row goes."""
+
+    right: Right
+    model: Any
+    message_user: Callable[..., None]
+
+    def users(self, row: Any) -> list[str]:
+        raise NotImplementedError
+
+    def remove(self, row: Any, *, actor: Actor) -> None:
+        raise NotImplementedError
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return is_permitted(request, self.right, self.model, obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What would go, and what stands in the way, as Django's page of confirmation shows it."""
+        rows = list(objs)
+        refused = {str(row) for row in rows if not self.has_delete_permission(request, row)}
+        return list(map(str, rows)), {}, refused, [user for row in rows for user in self.users(row)]
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(obj, actor=actor_of(request.user, request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)  # type: ignore[misc]
+        except ValidationError as error:  # somebody used it since the page was shown
+            self.message_user(request, " ".join(error.messages), messages.ERROR)
+            return HttpResponseRedirect(request.path)
 
 
 class TenantInline(RoleFields, theme.TabularInline):

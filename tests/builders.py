@@ -7,13 +7,14 @@ from django.contrib.auth import get_user_model
 
 from audits.services import SYSTEM
 from experiments import services as experiments
-from experiments.models import Experiment, Variant
+from experiments.models import Experiment, Layer, Variant
 from features import services as features
-from features.models import Feature
+from features.models import Feature, Rule, Segment
 from tenants import services as tenants
 from tenants.models import Environment, Organisation, Project
 from tenants.roles import Kind, Role
 
+EVERYONE = {"everyone": True}
 _numbers = count(1)
 
 
@@ -88,3 +89,31 @@ def a_running_experiment(environment: Environment, feature: Feature | None = Non
     state = {"status": "experiment", "active_experiment": experiment}
     features.set_state(experiment.feature, environment, actor=SYSTEM, **state)
     return experiment
+
+
+def a_condition(attribute: str = "country", operator: str = "equals", value: Any = "DE") -> dict[str, Any]:
+    return {"attribute": attribute, "operator": operator, "value": value}
+
+
+def in_segment(key: str) -> dict[str, Any]:
+    return {"operator": "in_segment", "value": key}
+
+
+def a_segment(project: Project, **changes: Any) -> Segment:
+    """Those from Germany, if nothing else is said."""
+    key = unique("segment")
+    given = {"key": key, "name": key, "conditions": a_condition(), "actor": SYSTEM, **changes}
+    return features.create_segment(project, **given)
+
+
+def a_rule(feature: Feature, environment: Environment, **changes: Any) -> Rule:
+    """A rule that means everyone, if nothing else is said."""
+    given = {"value": True, "actor": SYSTEM, **changes}
+    if "segment" not in given:
+        given.setdefault("conditions", EVERYONE)
+    return features.create_rule(feature, environment, **given)
+
+
+def a_layer(project: Project, **changes: Any) -> Layer:
+    key = unique("layer")
+    return experiments.create_layer(project, **{"key": key, "name": key, "actor": SYSTEM, **changes})

@@ -35,6 +35,7 @@ CANARY = "canary"
 ELSEWHERE = {
     "": "leads to the admin",
     "admin/": "has its own tests of who sees what",
+    "api/v1/": "the management API has the matrix of permissions, in which another tenant is a column",
     "openapi.json": "the schema is for everybody",
     "docs/": "the schema, for people",
     "swagger/": "the schema, for people",

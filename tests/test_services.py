@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from inspect import getmembers, isfunction
 from typing import Any
@@ -14,16 +15,21 @@ from audits import services as audits
 from audits.models import Change
 from audits.services import SYSTEM
 from experiments import services as experiments
-from experiments.models import Experiment, Variant
+from experiments.models import Experiment, Layer, SlotRange, Variant
 from features import services as features
-from features.models import Feature, FeatureState
+from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment
 from tenants import services as tenants
 from tenants.models import Credential, Environment, Membership, Organisation, Project
 from tenants.roles import Kind, Role
 from tests.builders import (
+    EVERYONE,
+    a_condition,
     a_feature,
+    a_layer,
     a_project,
+    a_rule,
     a_running_experiment,
+    a_segment,
     a_user,
     a_variant,
     an_environment,
@@ -41,8 +47,10 @@ NO_EDITS = {
     "state_of": "reads; makes the row that stands for the default",
     "features_with": "reads",
     "check_state": "refuses, and writes nothing",
-    "value_complaint": "complains, and writes nothing",
     "start_complaint": "complains, and writes nothing",
+    "check_conditions": "refuses, and writes nothing",
+    "users_of": "reads",
+    "holders_of": "reads",
 }
 REFUSALS = (ValidationError, ObjectDoesNotExist)
 
@@ -65,6 +73,22 @@ class Street:
             self.environment, kind=Kind.SERVER, name="backend", actor=SYSTEM, key="ser.backend"
         )
         self.user = a_user()
+        self.required = a_feature(self.environment)
+        self.segment, self.used = a_segment(self.project), a_segment(self.project)
+        self.rule = a_rule(self.feature, self.environment, segment=self.used, key="11111111")
+        self.other_rule = a_rule(self.feature, self.environment, key="22222222")
+        self.override = features.set_override(
+            self.feature, self.environment, identifier="ada", value=True, actor=SYSTEM
+        )
+        self.prerequisite = features.set_prerequisite(
+            self.feature, self.environment, required=a_feature(self.environment), actor=SYSTEM
+        )
+        self.layer, self.empty_layer = a_layer(self.project), a_layer(self.project)
+        self.holder = experiments.hold_slots(
+            an_experiment(self.environment, self.feature), self.layer, slots=100, actor=SYSTEM
+        )
+        self.treatment = self.running.variants.get(key="treatment")
+        experiments.update_variant(self.treatment, value=True, actor=SYSTEM)
         self.member = tenants.set_role(a_user(), self.organisation, role=Role.VIEWER, actor=SYSTEM)
 
 
@@ -100,6 +124,7 @@ def resolved(street: Street, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 HERE, BOTH = ("environment",), ("environment", "sibling")
+STATE = ("feature", "environment")
 EDITS = (
     an_edit(tenants.update_organisation, "organisation", name="Renamed", changes=2),
     an_edit(tenants.create_project, "organisation", key="new", name="New", again="refused"),
@@ -133,6 +158,34 @@ EDITS = (
     an_edit(experiments.create_variant, "draft", key="new", weight=1, moves=HERE, again="refused"),
     an_edit(experiments.update_variant, "variant", weight=2, payload={"ui": 1.5, "on": True}, moves=HERE),
     an_edit(experiments.remove_variant, "variant", moves=HERE, again="refused"),
+    an_edit(features.create_segment, "project", key="n", name="New", conditions=EVERYONE, moves=BOTH, again="refused"),
+    an_edit(features.update_segment, "used", name="Renamed", conditions=a_condition(value="AT"), moves=BOTH),
+    an_edit(features.delete_segment, "segment", moves=BOTH, again="refused"),
+    an_edit(features.create_rule, *STATE, conditions=EVERYONE, value=False, moves=HERE, again="another"),
+    an_edit(features.create_rule, *STATE, segment=..., value=True, moves=HERE, again="another"),
+    an_edit(features.update_rule, "rule", segment=..., rollout_percent=Decimal("12.5"), moves=HERE),
+    an_edit(features.delete_rule, "rule", moves=HERE, again="refused"),
+    an_edit(features.reorder_rules, *STATE, keys=["22222222", "11111111"], moves=HERE),
+    an_edit(features.set_override, *STATE, identifier="ada", value=False, note="a wish", moves=HERE),
+    an_edit(features.set_override, *STATE, identifier="bob", value=True, expires_at=datetime.now(UTC), moves=HERE),
+    an_edit(features.remove_override, "override", moves=HERE, again="refused"),
+    an_edit(features.set_prerequisite, *STATE, required=..., moves=HERE),
+    an_edit(features.set_prerequisite, *STATE, required=..., enabled=None, needs_value=True, value=True, moves=HERE),
+    an_edit(features.remove_prerequisite, "prerequisite", moves=HERE, again="refused"),
+    an_edit(experiments.create_layer, "project", key="new", name="New", again="refused"),
+    an_edit(experiments.update_layer, "layer", name="Renamed"),
+    an_edit(experiments.delete_layer, "empty_layer", again="refused"),
+    an_edit(experiments.hold_slots, "holder", "layer", slots=200, moves=HERE),
+    an_edit(experiments.hold_slots, "draft", "layer", slots=0, moves=HERE),
+    an_edit(experiments.release_slots, "holder", moves=HERE),
+    an_edit(experiments.set_holdout, "layer", "environment", slots=500, moves=HERE),
+    Edit(
+        experiments.ship,
+        lambda street: (street.running,),
+        lambda street: {"variant": street.treatment},
+        moves=HERE,
+        changes=2,  # the experiment's, and the feature's
+    ),
     Edit(
         features.restore,
         lambda street: (features.archive(street.feature, actor=SYSTEM),),
@@ -151,7 +204,10 @@ def revisions() -> dict[int, str]:
 
 def rows() -> list[Any]:
     """Everything that an edit could have touched."""
-    models = (Organisation, Project, Environment, Membership, Credential, Feature, FeatureState, Experiment, Variant)
+    models = (
+        *(Organisation, Project, Environment, Membership, Credential, Feature, FeatureState, Experiment, Variant),
+        *(Segment, Rule, Override, Prerequisite, Layer, SlotRange),
+    )
     return [list(model._default_manager.order_by("pk").values()) for model in (*models, Change)]
 
 
@@ -179,7 +235,8 @@ def test_an_edit_leaves_one_change_with_its_actor(edit: Edit) -> None:
     assert {(change.actor, change.actor_name, change.request_id) for change in found} == {
         ("user:7", "Grace", "request-1")
     }
-    assert len({change.project_id for change in found}) == len(found) == edit.changes
+    assert len(found) == edit.changes
+    assert len({(change.project_id, change.object_type) for change in found}) == edit.changes
     assert all(change.before != change.after for change in found)
 
 

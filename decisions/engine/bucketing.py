@@ -106,14 +106,20 @@ def feature_hub(experiment: Experiment) -> Assign:
     return assign
 
 
-def flagsmith_percentage(*ids: str, times: int = 1) -> float:
-    """Flagsmith's percentage of some ids, 0 <= percentage < 100: MD5 of the ids between commas, in 9,999 steps.
+def flagsmith_percentage(ids: str) -> float:
+    """Flagsmith's percentage of ids between commas, 0 <= percentage < 100: the whole MD5 in 9,999 steps.
 
-    The highest step would be 100 %; whoever lands on it is hashed again, all ids written out once more.
+    The highest step would be 100 %; whoever lands on it is hashed again, with all ids written out once more.
     """
-    text = ",".join(ids * times).encode("utf-8", "surrogatepass")
-    step = int.from_bytes(md5(text, usedforsecurity=False).digest(), "big") % 9999
-    return flagsmith_percentage(*ids, times=times + 1) if step == 9998 else step / 9998 * 100
+    text = ids
+    while (step := _md5_step(text)) == 9998:
+        text = f"{text},{ids}"
+    return step / 9998 * 100
+
+
+def _md5_step(text: str) -> int:
+    digest = md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    return int.from_bytes(digest, "big") % 9999
 
 
 def flagsmith_ends(experiment: Experiment) -> tuple[list[int], list[float]]:
@@ -133,15 +139,14 @@ def flagsmith(experiment: Experiment) -> Assign:
 
     Flagsmith has no rollout of its own within a split, so that is another percentage, of another seed.
     """
-    seed, prefix, rollout = experiment.seed or experiment.key, experiment.key_prefix, experiment.rollout
-    rollout_seed = f"rollout:{seed}"
+    seed, rollout = experiment.seed or experiment.key, experiment.rollout
+    ids, rollout_ids = f"{seed},{experiment.key_prefix}", f"rollout:{seed},{experiment.key_prefix}"
     arms, ends = flagsmith_ends(experiment)
 
     def assign(key: str) -> int | None:
-        key = prefix + key
-        if rollout < FULL and flagsmith_percentage(rollout_seed, key) >= rollout / 1000:
+        if rollout < FULL and flagsmith_percentage(rollout_ids + key) >= rollout / 1000:
             return None
-        return arms[bisect_right(ends, flagsmith_percentage(seed, key))]
+        return arms[bisect_right(ends, flagsmith_percentage(ids + key))]
 
     return assign
 

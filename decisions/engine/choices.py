@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from decisions.engine.bucketing import SCHEMES, Assign, growthbook_bucket, weights_of
-from decisions.engine.conditions.nodes import written
+from decisions.engine.conditions.attributes import Attribute, written
+from decisions.engine.conditions.operators import is_scalar
 from decisions.engine.types import (
     FULL,
     Decision,
@@ -66,9 +67,6 @@ class Percentage:
     def __init__(self, seed: str, rollout: int, ramp: Ramp | None) -> None:
         self.seed, self.rollout, self.ramp = seed, rollout, ramp
 
-    def is_whole(self) -> bool:
-        return self.ramp is None and self.rollout >= FULL
-
     def at(self, moment: float) -> float:
         """The percentage at a moment, in thousandths of a percent."""
         ramp = self.ramp
@@ -81,15 +79,19 @@ class Percentage:
         passed = (moment - ramp.start_at) / (ramp.end_at - ramp.start_at)
         return ramp.start_rollout + passed * (ramp.end_rollout - ramp.start_rollout)
 
-    def includes(self, subject: Subject, key: str) -> bool:
-        return growthbook_bucket(self.seed, key) * 10 < self.at(subject.at)
+    def includes(self, subject: Subject) -> bool | None:
+        """Whether the subject is inside; None if only a key could tell, and there is none."""
+        rollout = self.at(subject.at)
+        if rollout >= FULL or rollout <= 0:
+            return rollout > 0
+        return growthbook_bucket(self.seed, subject.key) * 10 < rollout if subject.key else None
 
-    def explain(self, subject: Subject, key: str) -> Trace:
+    def explain(self, subject: Subject) -> Trace:
         return {
-            "bucket": growthbook_bucket(self.seed, key) / 100,
+            "bucket": growthbook_bucket(self.seed, subject.key) / 100 if subject.key else None,
             "percent": self.at(subject.at) / 1000,
             "seed": self.seed,
-            "inside": self.includes(subject, key),
+            "inside": self.includes(subject),
         }
 
 
@@ -105,22 +107,23 @@ class Switched(Choice):
         self.keyless = off(feature, Reason.UNDECIDED, Fault.TARGETING_KEY_MISSING)
 
     def __call__(self, subject: Subject) -> Decision:
-        if not subject.key:
+        is_inside = self.percentage.includes(subject)
+        if is_inside is None:
             return self.keyless
-        return self.inside if self.percentage.includes(subject, subject.key) else self.outside
+        return self.inside if is_inside else self.outside
 
     def explain(self, subject: Subject) -> list[Trace]:
-        found: Trace = {"step": "rollout"}
-        return [found | self.percentage.explain(subject, subject.key)] if subject.key else [found | {"key": None}]
+        return [{"step": "rollout"} | self.percentage.explain(subject)]
 
 
 class Assigned(Choice):
     """An experiment that runs: audience, layer, rollout, variant."""
 
-    __slots__ = ("arms", "assign", "elsewhere", "experiment", "keyless", "outside", "strangers")
+    __slots__ = ("arms", "assign", "elsewhere", "experiment", "hashed", "keyless", "outside", "strangers")
 
     def __init__(self, feature: Feature, experiment: Experiment, assign: Assign, rule: Rule | None) -> None:
         self.experiment, self.assign = experiment, assign
+        self.hashed = Attribute(experiment.hash_attribute) if experiment.hash_attribute else None
         self.arms = [arm(feature, experiment, variant, rule) for variant in experiment.variants]
         self.outside = control(feature, experiment, Reason.NOT_IN_ROLLOUT, rule=rule)
         self.strangers = control(feature, experiment, Reason.NOT_IN_AUDIENCE, rule=rule)
@@ -129,11 +132,10 @@ class Assigned(Choice):
 
     def key_of(self, subject: Subject) -> str | None:
         """What the subject is bucketed by: its key, or the attribute that the experiment names."""
-        name = self.experiment.hash_attribute
-        if not name:
+        if self.hashed is None:
             return subject.key
-        value = subject.attributes.get(name)
-        return written(value) if isinstance(value, (str, int, float)) else None
+        value = self.hashed(subject)
+        return written(value) if is_scalar(value) else None
 
     def __call__(self, subject: Subject) -> Decision:
         experiment = self.experiment
@@ -150,7 +152,10 @@ class Assigned(Choice):
     def holds_slot(self, key: str) -> bool:
         layer = self.experiment.layer
         slot = growthbook_bucket(layer.seed, key) if layer else -1
-        return any(start <= slot < end for start, end in self.experiment.slots)
+        for start, end in self.experiment.slots:  # noqa: SIM110  a generator costs more than the comparison
+            if start <= slot < end:
+                return True
+        return False
 
     def explain(self, subject: Subject) -> list[Trace]:
         experiment, key = self.experiment, self.key_of(subject)
@@ -232,7 +237,11 @@ class Required(Choice):
 
 
 def is_equal(actual: Any, expected: Any) -> bool:
-    """JSON equality: Python takes True for 1."""
+    """JSON equality, to the bottom: Python takes True for 1."""
+    if isinstance(actual, Mapping) and isinstance(expected, Mapping):
+        return actual.keys() == expected.keys() and all(is_equal(actual[name], expected[name]) for name in actual)
+    if isinstance(actual, list) and isinstance(expected, list):
+        return len(actual) == len(expected) and all(map(is_equal, actual, expected))
     return bool(actual == expected) and isinstance(actual, bool) is isinstance(expected, bool)
 
 
@@ -254,11 +263,12 @@ class Impossible(Choice):
 class Ruled(Choice):
     """A rule: whom it means, and how many of them."""
 
-    __slots__ = ("inside", "keyless", "percentage", "rule")
+    __slots__ = ("inside", "is_whole", "keyless", "percentage", "rule")
 
     def __init__(self, feature: Feature, rule: Rule) -> None:
         self.rule = rule
         self.percentage = Percentage(f"{feature.key}/{rule.key}", rule.rollout, rule.ramp)
+        self.is_whole = rule.ramp is None and rule.rollout >= FULL
         self.keyless = off(feature, Reason.UNDECIDED, Fault.TARGETING_KEY_MISSING)
         served = Decision(feature, Reason.RULE, value=rule.value, enabled=True, rule=rule)
         self.inside = experiment_choice(feature, rule.experiment, rule) if rule.experiment else Always(served)
@@ -266,20 +276,18 @@ class Ruled(Choice):
     def __call__(self, subject: Subject) -> Decision | None:
         if not self.rule.condition(subject):
             return None
-        if not self.percentage.is_whole():
-            if not subject.key:
-                return self.keyless
-            if not self.percentage.includes(subject, subject.key):
-                return None
-        return self.inside(subject)
+        is_inside = self.is_whole or self.percentage.includes(subject)
+        if is_inside is None:
+            return self.keyless
+        return self.inside(subject) if is_inside else None
 
     def explain(self, subject: Subject) -> list[Trace]:
         found: Trace = {"step": "rule", "rule": self.rule.key, "condition": self.rule.condition.explain(subject)}
         if not self.rule.condition(subject):
             return [found]
-        if not self.percentage.is_whole():
-            found |= self.percentage.explain(subject, subject.key) if subject.key else {"key": None}
-        is_inside = self.percentage.is_whole() or bool(subject.key and self.percentage.includes(subject, subject.key))
+        if not self.is_whole:
+            found |= self.percentage.explain(subject)
+        is_inside = self.is_whole or self.percentage.includes(subject)
         return [found, *(self.inside.explain(subject) if is_inside and self.rule.experiment else [])]
 
 
@@ -392,6 +400,7 @@ def feature_after(feature: Feature, steps: tuple[Step, ...]) -> Feature:
             feature,
             status=feature.status if step.status is None else step.status,
             rollout=feature.rollout if step.rollout is None else step.rollout,
+            ramp=feature.ramp if step.rollout is None else None,
             on_value=step.value if step.sets_value else feature.on_value,
         )
     return replace(feature, steps=())
@@ -404,6 +413,7 @@ def rule_after(rule: Rule, steps: tuple[Step, ...]) -> Rule:
             rule,
             is_on=rule.is_on if step.status is None else step.status.value != "off",
             rollout=rule.rollout if step.rollout is None else step.rollout,
+            ramp=rule.ramp if step.rollout is None else None,
             value=step.value if step.sets_value else rule.value,
         )
     return replace(rule, steps=())

@@ -71,7 +71,7 @@ def prepare(feature: Feature, choices: Mapping[str, Choice] | None = None, *, is
     if feature.overrides:
         gates.append(Overridden(feature))
     if feature.prerequisites:
-        gates.append(Required(feature, choices or {}) if is_possible else Impossible(feature))
+        gates.append(Required(feature, {} if choices is None else choices) if is_possible else Impossible(feature))
     gates += [rule_choice(feature, rule) for rule in feature.rules]
     return Chain((*gates, last_choice(feature))) if gates else last_choice(feature)
 

@@ -85,7 +85,10 @@ class Ramp:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From `at` on, whatever is not None here holds instead; `value` counts only where `sets_value` says so."""
+    """From `at` on, whatever is not None here holds instead; `value` counts only where `sets_value` says so.
+
+    A `rollout` replaces a ramp as well.
+    """
 
     at: float
     status: Status | None = None

@@ -1,6 +1,7 @@
 """Semantic versions 2.0.0, compared by precedence (semver.org, section 11)."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _SEMVER = re.compile(
@@ -22,7 +23,12 @@ class Version(NamedTuple):
 
 def parse(text: object) -> Version | None:
     """A version, or None for anything that is not exactly one."""
-    found = _SEMVER.fullmatch(text) if isinstance(text, str) and len(text) <= 256 else None
+    return _parse(text) if isinstance(text, str) and len(text) <= 256 else None
+
+
+@lru_cache(maxsize=4096)  # an application's users have few versions between them
+def _parse(text: str) -> Version | None:
+    found = _SEMVER.fullmatch(text)
     if found is None:
         return None
     major, minor, patch, prerelease = found.groups()

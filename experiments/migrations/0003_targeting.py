@@ -7,34 +7,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('experiments', '0002_initial'),
+        ("experiments", "0002_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Layer',
+            name="Layer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=128, validators=[tenants.models.validate_key])),
-                ('name', models.CharField(max_length=255, validators=[tenants.models.validate_name])),
-                ('seed', models.CharField(default=experiments.models.new_seed, editable=False, help_text='Salts the slots; another seed would put everybody into another one.', max_length=255)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=128, validators=[tenants.models.validate_key])),
+                ("name", models.CharField(max_length=255, validators=[tenants.models.validate_name])),
+                (
+                    "seed",
+                    models.CharField(
+                        default=experiments.models.new_seed,
+                        editable=False,
+                        help_text="Salts the slots; another seed would put everybody into another one.",
+                        max_length=255,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'ordering': ['project', 'key'],
+                "ordering": ["project", "key"],
             },
         ),
         migrations.CreateModel(
-            name='SlotRange',
+            name="SlotRange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.PositiveIntegerField()),
-                ('end', models.PositiveIntegerField(help_text='The first slot that is not held any more.')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("start", models.PositiveIntegerField()),
+                ("end", models.PositiveIntegerField(help_text="The first slot that is not held any more.")),
             ],
             options={
-                'ordering': ['layer', 'environment', 'start'],
+                "ordering": ["layer", "environment", "start"],
             },
         ),
     ]

@@ -6,64 +6,106 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('experiments', '0003_targeting'),
-        ('features', '0002_targeting'),
-        ('tenants', '0002_targeting'),
+        ("experiments", "0003_targeting"),
+        ("features", "0002_targeting"),
+        ("tenants", "0002_targeting"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='experiment',
-            name='audience',
-            field=models.ForeignKey(blank=True, help_text='Who may take part.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audience_of', to='features.segment'),
+            model_name="experiment",
+            name="audience",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="Who may take part.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="audience_of",
+                to="features.segment",
+            ),
         ),
         migrations.AddField(
-            model_name='experiment',
-            name='hash_attribute',
-            field=models.CharField(blank=True, help_text='The attribute that subjects are bucketed by; empty is their own key.', max_length=128, validators=[tenants.models.validate_text]),
+            model_name="experiment",
+            name="hash_attribute",
+            field=models.CharField(
+                blank=True,
+                help_text="The attribute that subjects are bucketed by; empty is their own key.",
+                max_length=128,
+                validators=[tenants.models.validate_text],
+            ),
         ),
         migrations.AlterField(
-            model_name='experiment',
-            name='bucketing',
-            field=models.CharField(choices=[('growthbook', 'growthbook'), ('feature_hub', 'feature_hub'), ('flagsmith', 'flagsmith'), ('go_feature_flag', 'go_feature_flag')], editable=False, help_text='How subjects are assigned. Chosen once, since another scheme reshuffles everybody.', max_length=32),
+            model_name="experiment",
+            name="bucketing",
+            field=models.CharField(
+                choices=[
+                    ("growthbook", "growthbook"),
+                    ("feature_hub", "feature_hub"),
+                    ("flagsmith", "flagsmith"),
+                    ("go_feature_flag", "go_feature_flag"),
+                ],
+                editable=False,
+                help_text="How subjects are assigned. Chosen once, since another scheme reshuffles everybody.",
+                max_length=32,
+            ),
         ),
         migrations.AddField(
-            model_name='layer',
-            name='project',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='layers', to='tenants.project'),
+            model_name="layer",
+            name="project",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="layers", to="tenants.project"
+            ),
         ),
         migrations.AddField(
-            model_name='experiment',
-            name='layer',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='experiments', to='experiments.layer'),
+            model_name="experiment",
+            name="layer",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="experiments",
+                to="experiments.layer",
+            ),
         ),
         migrations.AddField(
-            model_name='slotrange',
-            name='environment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='slot_ranges', to='tenants.environment'),
+            model_name="slotrange",
+            name="environment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="slot_ranges", to="tenants.environment"
+            ),
         ),
         migrations.AddField(
-            model_name='slotrange',
-            name='experiment',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='slot_ranges', to='experiments.experiment'),
+            model_name="slotrange",
+            name="experiment",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="slot_ranges",
+                to="experiments.experiment",
+            ),
         ),
         migrations.AddField(
-            model_name='slotrange',
-            name='layer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ranges', to='experiments.layer'),
+            model_name="slotrange",
+            name="layer",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="ranges", to="experiments.layer"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='layer',
-            constraint=models.UniqueConstraint(fields=('project', 'key'), name='layer_key_in_project'),
+            model_name="layer",
+            constraint=models.UniqueConstraint(fields=("project", "key"), name="layer_key_in_project"),
         ),
         migrations.AddConstraint(
-            model_name='slotrange',
-            constraint=models.CheckConstraint(condition=models.Q(('end__lte', 10000), ('start__lt', models.F('end'))), name='slots_in_layer'),
+            model_name="slotrange",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("end__lte", 10000), ("start__lt", models.F("end"))), name="slots_in_layer"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='slotrange',
-            constraint=models.UniqueConstraint(fields=('layer', 'environment', 'start'), name='slots_begin_once'),
+            model_name="slotrange",
+            constraint=models.UniqueConstraint(fields=("layer", "environment", "start"), name="slots_begin_once"),
         ),
     ]

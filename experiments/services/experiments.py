@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audits.services import Actor, Place, change, record_change
+from audits.services import Actor, Place, change, check_all, record_change
 from decisions.engine import types as engine
 from decisions.engine import validate
 from decisions.engine.bucketing import SCHEMES
@@ -15,7 +15,7 @@ from decisions.engine.public_ids import EXPERIMENT, public_id
 from experiments.compile import compiled
 from experiments.models import Experiment, ExperimentStatus, Variant
 from features.models import Feature, Segment, StatusChoice
-from features.services import set_state
+from features.services import set_state, update_rule
 from features.services.states import locked_state
 from tenants.models import Environment, Project
 from tenants.services import advance
@@ -83,10 +83,13 @@ def ship(experiment: Experiment, *, variant: Variant, actor: Actor) -> Experimen
     """Conclude an experiment and give everybody what one of its variants serves: the feature is on with that value."""
     state = locked_state(experiment.feature, experiment.environment)
     experiment = conclude(experiment, actor=actor)
+    variant = Variant.objects.locked().get(pk=variant.pk)
     if variant.experiment_id != experiment.pk:
         raise ValidationError({"variant": f"{variant} is not a variant of {experiment}."})
     value = served_value(engine.Feature(state.feature.key), compiled(variant))
     changes = {"status": StatusChoice.ON, "on_value": value, "rollout_percent": Decimal(100), "ramp": None}
+    for rule in state.rules.filter(experiment=experiment):
+        update_rule(rule, experiment=None, value=value, actor=actor)
     set_state(state.feature, state.environment, actor=actor, **changes)
     return experiment
 
@@ -98,11 +101,12 @@ def start_complaint(experiment: Experiment) -> str | None:
 
 
 def _check(experiment: Experiment) -> None:
-    experiment.full_clean()
+    complaints = {}
     if experiment.bucketing not in SCHEMES:  # Django checks the choices of editable fields only
-        raise ValidationError({"bucketing": f"{experiment.bucketing!r} is not one of {', '.join(SCHEMES)}."})
+        complaints["bucketing"] = f"{experiment.bucketing!r} is not one of {', '.join(SCHEMES)}."
     if experiment.audience and experiment.audience.project_id != experiment.feature.project_id:
-        raise ValidationError({"audience": f"{experiment.audience} is not a segment of the experiment's project."})
+        complaints["audience"] = f"{experiment.audience} is not a segment of the experiment's project."
+    check_all(experiment, complaints)
 
 
 def locked(experiment: Experiment) -> Experiment:

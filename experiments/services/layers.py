@@ -1,5 +1,6 @@
 """Layers: which slots an experiment holds. Ranges are given out here, under a lock, and so they never overlap."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -35,11 +36,16 @@ def update_layer(layer: Layer, *, actor: Actor, **changes: Any) -> Layer:
 def delete_layer(layer: Layer, *, actor: Actor) -> None:
     """Remove a layer of which nobody holds a slot."""
     layer = _locked(layer)
-    holders = [slots.experiment for slots in layer.ranges.select_related("experiment")]
-    if users := sorted({f"experiment {holder}" if holder else "a holdout" for holder in holders}):
+    if users := holders_of(layer):
         raise ValidationError(f"{layer} is used by {', '.join(users)}.", code="in_use")
     record_change("layer.deleted", layer, actor=actor, place=Place(layer.project_id), before={"key": layer.key})
     layer.delete()
+
+
+def holders_of(layer: Layer) -> list[str]:
+    """Everything that a layer cannot be removed from under."""
+    holdout = ["a holdout"] if layer.ranges.filter(experiment=None).exists() else []
+    return holdout + [f"experiment {experiment}" for experiment in layer.experiments.all()]
 
 
 @transaction.atomic
@@ -59,7 +65,7 @@ def hold_slots(experiment: Experiment, layer: Layer, *, slots: int, actor: Actor
     if experiment.layer_id is None:
         experiment.layer = layer
         experiment.save(update_fields=["layer"])
-    _record("experiment.slots_held", experiment, experiment.environment, layer, before, _held(experiment), actor=actor)
+    _record("experiment.slots_held", experiment, experiment.environment, before, _held(experiment), actor=actor)
     return experiment
 
 
@@ -68,13 +74,13 @@ def release_slots(experiment: Experiment, *, actor: Actor) -> Experiment:
     """Take an experiment out of its layer."""
     if experiment.layer_id is None:
         return experiment
-    layer = _locked(Layer(pk=experiment.layer_id))
+    _locked(Layer(pk=experiment.layer_id))
     experiment = Experiment.objects.locked().select_related("environment").get(pk=experiment.pk)
     before = _held(experiment)
     experiment.slot_ranges.all().delete()
     experiment.layer = None
     experiment.save(update_fields=["layer"])
-    _record("experiment.slots_released", experiment, experiment.environment, layer, before, [], actor=actor)
+    _record("experiment.slots_released", experiment, experiment.environment, before, _held(experiment), actor=actor)
     return experiment
 
 
@@ -85,16 +91,15 @@ def set_holdout(layer: Layer, environment: Environment, *, slots: int, actor: Ac
     if layer.project_id != environment.project_id:
         raise ValidationError({"environment": f"{environment} is not an environment of the layer's project."})
     mine = SlotRange.objects.in_environment(environment.pk).filter(layer=layer, experiment=None)
-    before = [[held.start, held.end] for held in mine]
+    before = _values(layer, mine.all())
     _resize(layer, environment, None, slots)
-    after = [[held.start, held.end] for held in mine.all()]
-    _record("layer.holdout_set", layer, environment, layer, before, after, actor=actor)
+    _record("layer.holdout_set", layer, environment, before, _values(layer, mine.all()), actor=actor)
     return list(mine.all())
 
 
-def _resize(layer: Layer, environment: Environment, experiment: Experiment | None, slots: int) -> None:
+def _resize(layer: Layer, environment: Environment, experiment: Experiment | None, slots: Any) -> None:
     """Make what somebody holds exactly `slots` slots: give back from the end, or take the first that are free."""
-    if isinstance(slots, bool) or not 0 <= slots <= SLOTS:
+    if isinstance(slots, bool) or not isinstance(slots, int) or not 0 <= slots <= SLOTS:
         raise ValidationError({"slots": f"Must be from 0 to {SLOTS}."})
     everything = SlotRange.objects.in_environment(environment.pk).filter(layer=layer)
     mine = list(everything.filter(experiment=experiment).order_by("start"))
@@ -130,20 +135,21 @@ def _free(taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]
 
 
-def _held(experiment: Experiment) -> list[list[int]]:
-    return [[held.start, held.end] for held in experiment.slot_ranges.order_by("start")]
+def _held(experiment: Experiment) -> dict[str, Any]:
+    return _values(experiment.layer, experiment.slot_ranges.all())
+
+
+def _values(layer: Layer | None, ranges: Iterable[SlotRange]) -> dict[str, Any]:
+    return {"layer": layer and layer.key, "slots": sorted([held.start, held.end] for held in ranges)}
 
 
 def _locked(layer: Layer) -> Layer:
     return Layer.objects.locked().get(pk=layer.pk)
 
 
-def _record(
-    action: str, obj: Any, environment: Environment, layer: Layer, before: Any, after: Any, *, actor: Actor
-) -> None:
+def _record(action: str, obj: Any, environment: Environment, before: Any, after: Any, *, actor: Actor) -> None:
     if before == after:
         return
     place = Place(environment.project_id, environment.pk)
-    values = {"before": {"slots": before}, "after": {"layer": layer.key, "slots": after}}
-    record_change(action, obj, actor=actor, place=place, **values)
+    record_change(action, obj, actor=actor, place=place, before=before, after=after)
     advance(environment)

@@ -10,101 +10,191 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('experiments', '0003_targeting'),
-        ('features', '0001_initial'),
-        ('tenants', '0002_targeting'),
+        ("experiments", "0003_targeting"),
+        ("features", "0001_initial"),
+        ("tenants", "0002_targeting"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='feature',
-            name='value_schema',
-            field=models.JSONField(blank=True, default=None, help_text='A JSON schema that every value of this feature must satisfy.', null=True),
+            model_name="feature",
+            name="value_schema",
+            field=models.JSONField(
+                blank=True,
+                default=None,
+                help_text="A JSON schema that every value of this feature must satisfy.",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='featurestate',
-            name='ramp',
-            field=models.JSONField(blank=True, default=None, help_text='A percentage that moves with time.', null=True),
+            model_name="featurestate",
+            name="ramp",
+            field=models.JSONField(blank=True, default=None, help_text="A percentage that moves with time.", null=True),
         ),
         migrations.AddField(
-            model_name='featurestate',
-            name='steps',
-            field=models.JSONField(blank=True, default=list, help_text='What changes by itself, and when.'),
+            model_name="featurestate",
+            name="steps",
+            field=models.JSONField(blank=True, default=list, help_text="What changes by itself, and when."),
         ),
         migrations.CreateModel(
-            name='Segment',
+            name="Segment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=128, validators=[tenants.models.validate_key])),
-                ('name', models.CharField(max_length=255, validators=[tenants.models.validate_name])),
-                ('description', models.TextField(blank=True, max_length=10000, validators=[django.core.validators.MaxLengthValidator(10000), tenants.models.validate_text])),
-                ('conditions', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='segments', to='tenants.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=128, validators=[tenants.models.validate_key])),
+                ("name", models.CharField(max_length=255, validators=[tenants.models.validate_name])),
+                (
+                    "description",
+                    models.TextField(
+                        blank=True,
+                        max_length=10000,
+                        validators=[django.core.validators.MaxLengthValidator(10000), tenants.models.validate_text],
+                    ),
+                ),
+                ("conditions", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="segments", to="tenants.project"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['project', 'key'],
+                "ordering": ["project", "key"],
             },
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(default=features.models.new_rule_key, editable=False, help_text='Salts its percentage.', max_length=16)),
-                ('position', models.PositiveIntegerField(default=0, editable=False)),
-                ('description', models.CharField(blank=True, max_length=255, validators=[tenants.models.validate_text])),
-                ('conditions', models.JSONField(blank=True, default=None, null=True)),
-                ('value', models.JSONField(blank=True, default=None, null=True)),
-                ('rollout_percent', models.DecimalField(decimal_places=3, default=Decimal('100'), help_text='How many of those it means, in percent; the others go on to the next rule.', max_digits=6, validators=[django.core.validators.MinValueValidator(Decimal('0')), django.core.validators.MaxValueValidator(Decimal('100'))])),
-                ('is_on', models.BooleanField(default=True)),
-                ('steps', models.JSONField(blank=True, default=list)),
-                ('ramp', models.JSONField(blank=True, default=None, null=True)),
-                ('experiment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rules', to='experiments.experiment')),
-                ('state', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rules', to='features.featurestate')),
-                ('segment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rules', to='features.segment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        default=features.models.new_rule_key,
+                        editable=False,
+                        help_text="Salts its percentage.",
+                        max_length=16,
+                    ),
+                ),
+                ("position", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "description",
+                    models.CharField(blank=True, max_length=255, validators=[tenants.models.validate_text]),
+                ),
+                ("conditions", models.JSONField(blank=True, default=None, null=True)),
+                ("value", models.JSONField(blank=True, default=None, null=True)),
+                (
+                    "rollout_percent",
+                    models.DecimalField(
+                        decimal_places=3,
+                        default=Decimal(100),
+                        help_text="How many of those it means, in percent; the others go on to the next rule.",
+                        max_digits=6,
+                        validators=[
+                            django.core.validators.MinValueValidator(Decimal(0)),
+                            django.core.validators.MaxValueValidator(Decimal(100)),
+                        ],
+                    ),
+                ),
+                ("is_on", models.BooleanField(default=True)),
+                ("steps", models.JSONField(blank=True, default=list)),
+                ("ramp", models.JSONField(blank=True, default=None, null=True)),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rules",
+                        to="experiments.experiment",
+                    ),
+                ),
+                (
+                    "state",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="rules", to="features.featurestate"
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rules",
+                        to="features.segment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['state', 'position', 'id'],
+                "ordering": ["state", "position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Override',
+            name="Override",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('identifier', models.CharField(max_length=512, validators=[tenants.models.validate_name])),
-                ('value', models.JSONField(blank=True, default=None, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('note', models.CharField(blank=True, max_length=255, validators=[tenants.models.validate_text])),
-                ('state', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='overrides', to='features.featurestate')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("identifier", models.CharField(max_length=512, validators=[tenants.models.validate_name])),
+                ("value", models.JSONField(blank=True, default=None, null=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("note", models.CharField(blank=True, max_length=255, validators=[tenants.models.validate_text])),
+                (
+                    "state",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="overrides",
+                        to="features.featurestate",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['state', 'identifier'],
-                'constraints': [models.UniqueConstraint(fields=('state', 'identifier'), name='one_override_per_subject')],
+                "ordering": ["state", "identifier"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("state", "identifier"), name="one_override_per_subject")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Prerequisite',
+            name="Prerequisite",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('enabled', models.BooleanField(default=True, help_text='Whether it must be on or off; null is either.', null=True)),
-                ('needs_value', models.BooleanField(default=False)),
-                ('value', models.JSONField(blank=True, default=None, null=True)),
-                ('feature', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='required_by', to='features.feature')),
-                ('state', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prerequisites', to='features.featurestate')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "enabled",
+                    models.BooleanField(
+                        blank=True, default=True, help_text="Whether it must be on or off; null is either.", null=True
+                    ),
+                ),
+                ("needs_value", models.BooleanField(default=False)),
+                ("value", models.JSONField(blank=True, default=None, null=True)),
+                (
+                    "feature",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="required_by", to="features.feature"
+                    ),
+                ),
+                (
+                    "state",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prerequisites",
+                        to="features.featurestate",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['state', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('state', 'feature'), name='one_prerequisite_per_feature')],
+                "ordering": ["state", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("state", "feature"), name="one_prerequisite_per_feature")
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='segment',
-            constraint=models.UniqueConstraint(fields=('project', 'key'), name='segment_key_in_project'),
+            model_name="segment",
+            constraint=models.UniqueConstraint(fields=("project", "key"), name="segment_key_in_project"),
         ),
         migrations.AddConstraint(
-            model_name='rule',
-            constraint=models.UniqueConstraint(fields=('state', 'key'), name='rule_key_in_state'),
+            model_name="rule",
+            constraint=models.UniqueConstraint(fields=("state", "key"), name="rule_key_in_state"),
         ),
     ]

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from audits.services import Actor, Place, change, record_change
+from audits.services import Actor, Place, change, check_all, record_change
 from decisions.engine import validate
 from features.models import Feature, FeatureState
 from features.services.states import first_values, locked_state, set_state, state_of
@@ -71,12 +71,12 @@ def restore(feature: Feature, *, actor: Actor) -> Feature:
 
 
 def _check(feature: Feature) -> None:
-    feature.full_clean()
-    tags = feature.tags
+    tags, complaints = feature.tags, dict[str, str]()
     if not isinstance(tags, list) or not all(isinstance(tag, str) and validate.key(tag) is None for tag in tags):
-        raise ValidationError({"tags": "Must be a list of names."})
+        complaints["tags"] = "Must be a list of names."
     if complaint := complaint_about_schema(feature.value_schema):
-        raise ValidationError({"value_schema": complaint})
+        complaints["value_schema"] = complaint
+    check_all(feature, complaints)
 
 
 def _record(action: str, feature: Feature, *, actor: Actor, **values: Any) -> None:

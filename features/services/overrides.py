@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audits.services import Actor, change
+from audits.services import Actor, change, check_all
+from decisions.engine import validate
 from features.models import Feature, Override
 from features.services.states import locked_state, record_in_state
 from features.values import complaint_about
@@ -26,17 +26,15 @@ def set_override(
 ) -> Override:
     """What one subject gets, from now on or until it expires. Doing it twice changes nothing."""
     state = locked_state(feature, environment)
-    if complaint := complaint_about(feature, value):
-        raise ValidationError({"value": complaint})
     changes = {"value": value, "expires_at": expires_at, "note": note}
-    found = state.overrides.filter(identifier=identifier).first()
+    found = state.overrides.filter(identifier=identifier).first() if _is_storable(identifier) else None
     if found is None:
         override = Override(state=state, identifier=identifier, **changes)
-        override.full_clean()
+        _check(override)
         override.save()
         record_in_state("override.set", state, override, actor=actor, after={"identifier": identifier, **changes})
         return override
-    if values := change(found, changes):
+    if values := change(found, changes, check=_check):
         record_in_state("override.set", state, found, actor=actor, before=values[0], after=values[1])
     return found
 
@@ -49,3 +47,13 @@ def remove_override(override: Override, *, actor: Actor) -> None:
     before = {"identifier": override.identifier, "value": override.value}
     record_in_state("override.removed", state, override, actor=actor, before=before)
     override.delete()
+
+
+def _check(override: Override) -> None:
+    complaint = complaint_about(override.state.feature, override.value)
+    check_all(override, {"value": complaint} if complaint else {})
+
+
+def _is_storable(identifier: Any) -> bool:
+    """Whether a database can be asked for it at all."""
+    return isinstance(identifier, str) and validate.text(identifier, length=validate.IDENTIFIER_LENGTH) is None

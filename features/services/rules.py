@@ -7,10 +7,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audits.services import Actor, change
+from audits.services import Actor, change, check_all
 from features.models import Feature, FeatureState, Rule
 from features.schedules import ramp_complaint, steps_complaint
-from features.services.segments import check_conditions
+from features.services.segments import condition_complaints
 from features.services.states import locked_state, record_in_state
 from features.values import complaint_about
 from tenants.models import Environment
@@ -75,10 +75,11 @@ def _locked(rule: Rule) -> tuple[Rule, FeatureState]:
 
 def _check(rule: Rule) -> None:
     """Whether a rule may be stored; every complaint at once, by field."""
-    rule.full_clean()
     feature, complaints = rule.state.feature, dict[str, Any]()
     if rule.segment is None and rule.conditions is None:
         complaints["conditions"] = 'A rule needs a segment or conditions; {"everyone": true} means everyone.'
+    elif rule.conditions is not None and (found := condition_complaints(rule.conditions, feature.project_id)):
+        complaints["conditions"] = found
     if rule.segment and rule.segment.project_id != feature.project_id:
         complaints["segment"] = "This segment is not one of the project's."
     if rule.experiment and rule.experiment.feature_id != feature.pk:
@@ -91,10 +92,7 @@ def _check(rule: Rule) -> None:
         complaints["steps"] = complaint
     if rule.ramp is not None and (complaint := ramp_complaint(rule.ramp)):
         complaints["ramp"] = complaint
-    if complaints:
-        raise ValidationError(complaints)
-    if rule.conditions is not None:
-        check_conditions(rule.conditions, feature.project_id)
+    check_all(rule, complaints)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audits.services import Actor, Place, change, record_change
+from audits.services import Actor, Place, change, check_all, record_change
+from decisions.engine import validate
 from decisions.engine.conditions.binding import complaints, leaves, segment_complaints
 from decisions.engine.conditions.operators import SEGMENTS
 from features.models import Rule, Segment
@@ -70,15 +71,31 @@ def mentions(tree: Any, key: str) -> bool:
 
 def check_conditions(conditions: Any, project_id: int) -> None:
     """Whether conditions may be stored beside a project's segments; every complaint at once."""
-    if found := complaints(conditions, Segment.objects.in_project(project_id).trees()):
+    if found := condition_complaints(conditions, project_id):
         raise ValidationError({"conditions": found})
+
+
+def condition_complaints(conditions: Any, project_id: int) -> list[str]:
+    """Everything that is wrong with conditions beside a project's segments."""
+    return _tree_complaints(conditions, Segment.objects.in_project(project_id).trees())
 
 
 def _check(segment: Segment) -> None:
-    segment.full_clean()
-    trees = Segment.objects.in_project(segment.project_id).trees() | {segment.key: segment.conditions}
-    if found := complaints(segment.conditions, trees) or segment_complaints(segment.key, trees):
-        raise ValidationError({"conditions": found})
+    others = Segment.objects.in_project(segment.project_id).exclude(pk=segment.pk).trees()
+    before = others | dict(Segment.objects.filter(pk=segment.pk).values_list("key", "conditions"))
+    trees = others | {segment.key: segment.conditions}
+    found = _tree_complaints(segment.conditions, trees) or segment_complaints(segment.key, trees)
+    for key in [] if found else others:
+        if segment_complaints(key, trees) and not segment_complaints(key, before):
+            found.append(f"segment {key} would break: {segment_complaints(key, trees)[0]}")
+    check_all(segment, {"conditions": found} if found else {})
+
+
+def _tree_complaints(conditions: Any, trees: dict[str, Any]) -> list[str]:
+    if found := complaints(conditions, trees):
+        return found
+    complaint = validate.json_value(conditions)
+    return [complaint] if complaint else []
 
 
 def _record(action: str, segment: Segment, *, actor: Actor, **values: Any) -> None:

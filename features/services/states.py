@@ -5,10 +5,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
-from audits.services import Actor, Place, is_same, record_change
+from audits.services import Actor, Place, check_all, is_same, record_change
 from features.models import Feature, FeatureState, StatusChoice, ValueType
 from features.schedules import ramp_complaint, steps_complaint
 from features.values import complaint_about
@@ -83,7 +82,6 @@ def set_rollout(feature: Feature, environment: Environment, *, percent: Decimal,
 
 def check_state(state: FeatureState) -> None:
     """Whether a state may be stored; every complaint at once, by field."""
-    state.full_clean(validate_unique=False, validate_constraints=False)
     complaints: dict[str, str] = {}
     for name in ("on_value", "off_value"):
         if complaint := complaint_about(state.feature, getattr(state, name)):
@@ -97,8 +95,7 @@ def check_state(state: FeatureState) -> None:
         complaints["active_experiment"] = "The status experiment needs an active experiment."
     if experiment and (experiment.feature_id, experiment.environment_id) != (state.feature_id, state.environment_id):
         complaints["active_experiment"] = f"{experiment} is not an experiment of this feature in this environment."
-    if complaints:
-        raise ValidationError(complaints)
+    check_all(state, complaints, validate_unique=False, validate_constraints=False)
 
 
 def record_in_state(

@@ -37,9 +37,9 @@ def test_the_vectors_of_a_scheme_show_every_kind_of_outcome(scheme: str) -> None
 @pytest.mark.parametrize(("scheme", "case"), cases, ids=lambda part: part if isinstance(part, str) else part["title"])
 def test_assignments_are_pinned(scheme: str, case: dict[str, Any]) -> None:
     rollout = round(case["rollout_percent"] * 1000)
-    given = {name: case[name] for name in ("public_id", "seed", "key_prefix") if name in case}
-    given["weights"] = dict(case["weights"])
-    decision = decided(a_feature(an_experiment(bucketing=scheme, rollout=rollout, **given)), case["user"])
+    salts = {name: case[name] for name in ("public_id", "seed", "key_prefix") if name in case}
+    experiment = an_experiment(bucketing=scheme, rollout=rollout, weights=dict(case["weights"]), **salts)
+    decision = decided(a_feature(experiment), case["user"])
 
     variant = decision.variant.key if decision.in_experiment and decision.variant else None
     assert variant == case["variant"]

@@ -3,12 +3,19 @@
 import pytest
 
 from audits.services import SYSTEM
+from decisions.engine import types
 from experiments.compile import experiments_of
 from experiments.services import pause, update_experiment, update_variant
+from features.compile import segments_of
 from features.services import switch
+from tenants.models import Environment
 from tests.builders import a_running_experiment, a_variant, an_environment, an_experiment
 
 pytestmark = pytest.mark.django_db
+
+
+def compiled(environment: Environment) -> dict[int, types.Experiment]:
+    return experiments_of(environment.pk, segments_of(environment.project_id))
 
 
 def test_an_experiment_keeps_its_meaning() -> None:
@@ -16,7 +23,7 @@ def test_an_experiment_keeps_its_meaning() -> None:
     row = a_running_experiment(environment, name="Colours", seed="2024q4", bucketing="feature_hub", rollout_percent=50)
     a_variant(row, key="blue", weight=7, value={"hue": 240}, payload={"ui": "v3"})
 
-    experiment = experiments_of(environment.pk)[row.pk]
+    experiment = compiled(environment)[row.pk]
 
     assert (experiment.public_id, experiment.name, experiment.seed) == ("exp-001", "Colours", "2024q4")
     assert (experiment.bucketing, experiment.rollout, experiment.is_running) == ("feature_hub", 50_000, True)
@@ -33,7 +40,7 @@ def test_an_edited_variant_keeps_its_place() -> None:
     row = a_running_experiment(environment)
     update_variant(row.variants.get(key="control"), weight=1, actor=SYSTEM)
 
-    assert [variant.key for variant in experiments_of(environment.pk)[row.pk].variants] == ["control", "treatment"]
+    assert [variant.key for variant in compiled(environment)[row.pk].variants] == ["control", "treatment"]
 
 
 @pytest.mark.parametrize("status", ["draft", "paused", "concluded"])
@@ -41,7 +48,7 @@ def test_only_the_status_running_runs(status: str) -> None:
     environment = an_environment()
     row = update_experiment(a_running_experiment(environment), status=status, actor=SYSTEM)
 
-    assert not experiments_of(environment.pk)[row.pk].is_running
+    assert not compiled(environment)[row.pk].is_running
 
 
 def test_experiments_that_no_feature_serves_are_left_out() -> None:
@@ -51,4 +58,4 @@ def test_experiments_that_no_feature_serves_are_left_out() -> None:
     switch(left.feature, environment, status="on", actor=SYSTEM)
     pause(served, actor=SYSTEM)
 
-    assert list(experiments_of(environment.pk)) == [served.pk]
+    assert list(compiled(environment)) == [served.pk]

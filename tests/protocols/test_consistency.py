@@ -39,14 +39,15 @@ def furnished(transactional_db: None) -> Environment:
 
 
 @pytest.fixture
-def server(furnished: Environment, start_server: Callable[..., Server], tmp_path: Path) -> Server:
+def server(furnished: Environment, start_server: Callable[..., Server], tmp_path: Path) -> Iterator[Server]:
     """Four processes, all of them serving: one that answers early would do the work of all."""
     server = start_server(workers=4)
     deadline = monotonic() + 30
     while (serving := (tmp_path / "server-0.log").read_text().count("startup complete")) < 4 and monotonic() < deadline:
         sleep(0.05)
     assert serving == 4
-    return server
+    yield server
+    print((tmp_path / "server-0.log").read_text()[-4000:])  # noqa: T201  shown where a test fails
 
 
 def numbers_are_unique() -> bool:

@@ -1,6 +1,6 @@
 """The judges: a vendor's own evaluator assigns everybody as the engine does by that vendor's scheme.
 
-Every run draws other cases. `pytest -p randomly -p "randomly_seed=…"` with the seed that pytest-randomly prints repeats one.
+Every run draws other cases; `pytest --randomly-seed=…`, with the seed that a run printed, draws those of that run.
 """
 
 import random
@@ -97,7 +97,9 @@ def test_the_judge_of_go_feature_flag_wavers_where_it_is_not_asked(go_feature_fl
 
 def assert_agreement(found: list[Case], judge: Judge) -> None:
     """Ours and the judge's answer to every case, of which there are enough."""
-    wrong = [(case, case.ours(), theirs) for case in found if (theirs := judge(case.experiment, case.key)) != case.ours()]
+    wrong = [
+        (case, case.ours(), theirs) for case in found if (theirs := judge(case.experiment, case.key)) != case.ours()
+    ]
 
     assert wrong == []
 

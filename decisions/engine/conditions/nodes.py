@@ -1,19 +1,21 @@
 """Trees as they are asked: every part is a function of the subject, and can explain itself."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from decisions.engine.bucketing import is_inside
-from decisions.engine.conditions.operators import OPERATORS, PERCENTAGE, Broken, is_number, is_scalar, kind_of
+from decisions.engine.conditions.attributes import MISSING, Attribute, shown, written
+from decisions.engine.conditions.operators import OPERATORS, PERCENTAGE, Broken, is_number, is_scalar
 from decisions.engine.types import Subject
-
-MISSING: Any = object()
 
 
 class Node:
     """A bound part of a tree."""
 
     __slots__ = ()
+    size = 1
+    """How many conditions it asks at most, those of segments counted as often as they are asked."""
+    depth = 0
+    """How many segments it asks one inside the other at most."""
 
     def __call__(self, subject: Subject) -> bool:
         raise NotImplementedError
@@ -26,10 +28,11 @@ class Node:
 class Group(Node):
     """Parts that hold together: all of them, any of them, or none of them."""
 
-    __slots__ = ("kind", "parts")
+    __slots__ = ("depth", "kind", "parts", "size")
 
     def __init__(self, kind: str, parts: tuple[Node, ...]) -> None:
         self.kind, self.parts = kind, parts
+        self.size, self.depth = sum(part.size for part in parts), max(part.depth for part in parts)
 
     def explain(self, subject: Subject) -> dict[str, Any]:
         return {self.kind: [part.explain(subject) for part in self.parts], "matched": self(subject)}
@@ -80,55 +83,35 @@ class Everyone(Node):
 class Leaf(Node):
     """One attribute, one operator, one expected value."""
 
-    __slots__ = ("expected", "name", "operator", "path")
+    __slots__ = ("actual", "expected", "operator")
 
     def __init__(self, name: str, operator: str, expected: Any = None) -> None:
-        self.name, self.operator, self.expected = name, operator, expected
-        self.path = tuple(name.split("."))
-
-    def actual(self, subject: Subject) -> Any:
-        """The attribute's value, or MISSING: the whole name first, then as a path into nested objects."""
-        attributes = subject.attributes
-        if self.name in attributes:
-            return attributes[self.name]
-        if self.name in ("id", "key"):
-            return MISSING if subject.key is None else subject.key
-        if len(self.path) == 1:
-            return MISSING
-        value: Any = attributes
-        for step in self.path:
-            if not isinstance(value, Mapping) or step not in value:
-                return MISSING
-            value = value[step]
-        return value
+        self.actual, self.operator, self.expected = Attribute(name), operator, expected
 
     def explain(self, subject: Subject) -> dict[str, Any]:
         actual = self.actual(subject)
-        found = {"attribute": self.name, "operator": self.operator, "value": self.expected}
+        found = {"attribute": self.actual.name, "operator": self.operator, "value": shown(self.expected)}
         if actual is not MISSING:
-            found["actual"] = actual
+            found["actual"] = shown(actual)
         return found | {"matched": self(subject)}
 
 
 class Compares(Leaf):
-    """Any value of the attribute passes the test; for a negative operator, none does."""
+    """Any value of the attribute passes the test; for a negative operator, none does and one could have."""
 
-    __slots__ = ("is_negative", "takes", "test")
+    __slots__ = ("test", "wanted")
 
     def __init__(self, name: str, operator: str, expected: Any) -> None:
         super().__init__(name, operator, expected)
         spec = OPERATORS[operator]
-        self.test, self.takes, self.is_negative = spec.bind(expected), spec.takes, spec.is_negative
-        if operator == "not_equals":  # text is not unequal to a number: they do not compare
-            kind = kind_of(expected)
-            self.takes = lambda value: is_scalar(value) and kind_of(value) == kind
+        self.test, self.wanted = spec.bind(expected), not spec.is_negative
 
     def __call__(self, subject: Subject) -> bool:
         actual = self.actual(subject)
-        if isinstance(actual, (list, tuple)):
-            judged = [value for value in actual if self.takes(value)]
-            return bool(judged) and any(map(self.test, judged)) is not self.is_negative
-        return self.takes(actual) and self.test(actual) is not self.is_negative
+        if not isinstance(actual, (list, tuple)):
+            return self.test(actual) is self.wanted
+        answers = {self.test(value) for value in actual} - {None}
+        return True in answers if self.wanted else answers == {False}
 
 
 class Exists(Leaf):
@@ -146,10 +129,12 @@ class Percentage(Leaf):
 
     __slots__ = ("rollout", "seed")
 
-    def __init__(self, name: str, expected: Any, seed: str) -> None:
+    def __init__(self, name: str, expected: Any, seed: Any) -> None:
         super().__init__(name, PERCENTAGE, expected)
         if not is_number(expected) or not 0 <= expected <= 100:
             raise Broken("the value must be a percentage from 0 to 100")
+        if not isinstance(seed, str) or not seed:
+            raise Broken("the seed must be text that is not empty")
         self.rollout, self.seed = round(expected * 1000), seed
 
     def __call__(self, subject: Subject) -> bool:
@@ -159,22 +144,14 @@ class Percentage(Leaf):
         return is_inside(self.seed, written(actual), self.rollout)
 
 
-def written(value: Any) -> str:
-    """A scalar as text, as JavaScript writes it, so that a number buckets alike whoever sends it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    return str(value)
-
-
 class InSegment(Node):
     """The subject is in another segment, or is not."""
 
-    __slots__ = ("key", "operator", "segment")
+    __slots__ = ("depth", "key", "operator", "segment", "size")
 
     def __init__(self, operator: str, key: str, segment: Node) -> None:
         self.operator, self.key, self.segment = operator, key, segment
+        self.size, self.depth = segment.size, segment.depth + 1
 
     def __call__(self, subject: Subject) -> bool:
         return self.segment(subject) is (self.operator == "in_segment")

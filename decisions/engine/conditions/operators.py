@@ -12,8 +12,8 @@ from decisions.engine import versions
 PATTERN_LENGTH = 1_000
 SUBJECT_LENGTH = 4_096
 
-Test = Callable[[Any], bool]
-"""Whether one value of an attribute matches."""
+Test = Callable[[Any], bool | None]
+"""Whether one value of an attribute matches; None for a value of a type that does not compare."""
 
 
 class Broken(ValueError):
@@ -25,8 +25,6 @@ class Operator(NamedTuple):
 
     bind: Callable[[Any], Test]
     words: str
-    takes: Callable[[Any], bool] = lambda value: True
-    """Whether an actual value is of a type that this operator can judge, given that it is a scalar."""
     is_negative: bool = False
 
 
@@ -39,13 +37,12 @@ def is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def is_boolean(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def is_scalar(value: object) -> bool:
     return isinstance(value, (str, bool)) or is_number(value)
-
-
-def kind_of(value: object) -> str:
-    """Scalars of different kinds never compare."""
-    return "boolean" if isinstance(value, bool) else "number" if is_number(value) else "text"
 
 
 def instant(value: object) -> datetime | None:
@@ -64,23 +61,34 @@ def _need(is_right: bool, complaint: str) -> None:
         raise Broken(complaint)
 
 
+def kind_of(value: object) -> Callable[[object], bool]:
+    """What tells a scalar's own kind. Scalars of different kinds never compare."""
+    return next(kind for kind in (is_text, is_boolean, is_number) if kind(value))
+
+
 def _equals(expected: Any) -> Test:
     _need(is_scalar(expected), "the value must be text, a number or a boolean")
-    kind = kind_of(expected)
-    return lambda actual: kind_of(actual) == kind and bool(actual == expected)
+    is_same_kind = kind_of(expected)
+    return lambda actual: actual == expected if is_same_kind(actual) else None
 
 
 def _in(expected: Any) -> Test:
     _need(isinstance(expected, list) and bool(expected), "the value must be a list that is not empty")
     _need(all(map(is_scalar, expected)), "the list must hold text, numbers or booleans")
+    if all(map(is_text, expected)):
+        texts = frozenset(expected)
+        return lambda actual: actual in texts if is_text(actual) else None
     members = {(kind_of(member), member) for member in expected}
-    return lambda actual: (kind_of(actual), actual) in members
+    kinds = {kind for kind, _ in members}
+    return lambda actual: (
+        (kind_of(actual), actual) in members if is_scalar(actual) and kind_of(actual) in kinds else None
+    )
 
 
 def _text(compare: Callable[[str, str], bool]) -> Callable[[Any], Test]:
     def bind(expected: Any) -> Test:
         _need(is_text(expected) and bool(expected), "the value must be text that is not empty")
-        return lambda actual: is_text(actual) and compare(actual, expected)
+        return lambda actual: compare(actual, expected) if is_text(actual) else None
 
     return bind
 
@@ -94,7 +102,9 @@ def _matches(expected: Any) -> Test:
         pattern = re2.compile(expected, options)
     except re2.error as error:
         raise Broken(f"RE2 refuses the regular expression: {_reason(error)}") from error
-    return lambda actual: is_text(actual) and len(actual) <= SUBJECT_LENGTH and _search(pattern, actual)
+    except UnicodeEncodeError as error:
+        raise Broken("the regular expression must not contain lone surrogates") from error
+    return lambda actual: _search(pattern, actual) if is_text(actual) and len(actual) <= SUBJECT_LENGTH else None
 
 
 def _reason(error: Exception) -> str:
@@ -102,17 +112,17 @@ def _reason(error: Exception) -> str:
     return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
 
 
-def _search(pattern: Any, text: str) -> bool:
+def _search(pattern: Any, text: str) -> bool | None:
     try:
         return pattern.search(text) is not None
     except UnicodeEncodeError:  # a lone surrogate
-        return False
+        return None
 
 
 def _number(compare: Callable[[float, float], bool]) -> Callable[[Any], Test]:
     def bind(expected: Any) -> Test:
         _need(is_number(expected), "the value must be a number")
-        return lambda actual: is_number(actual) and compare(actual, expected)
+        return lambda actual: compare(actual, expected) if is_number(actual) else None
 
     return bind
 
@@ -122,7 +132,7 @@ def _between(expected: Any) -> Test:
     _need(is_pair and all(map(is_number, expected)), "the value must be two numbers")
     lowest, highest = expected
     _need(lowest <= highest, "the first number must not be above the second")
-    return lambda actual: is_number(actual) and lowest <= actual <= highest
+    return lambda actual: lowest <= actual <= highest if is_number(actual) else None
 
 
 def _moment(compare: Callable[[datetime, datetime], bool]) -> Callable[[Any], Test]:
@@ -130,7 +140,7 @@ def _moment(compare: Callable[[datetime, datetime], bool]) -> Callable[[Any], Te
         moment = instant(expected)
         if moment is None:
             raise Broken("the value must be a moment in ISO 8601")
-        return lambda actual: (then := instant(actual)) is not None and compare(then, moment)
+        return lambda actual: compare(then, moment) if (then := instant(actual)) else None
 
     return bind
 
@@ -140,7 +150,7 @@ def _version(compare: Callable[[versions.Version, versions.Version], bool]) -> C
         version = versions.parse(expected)
         if version is None:
             raise Broken("the value must be a semantic version, such as 1.2.3")
-        return lambda actual: (other := versions.parse(actual)) is not None and compare(other, version)
+        return lambda actual: compare(other, version) if (other := versions.parse(actual)) else None
 
     return bind
 
@@ -152,32 +162,32 @@ def _modulo(expected: Any) -> Test:
     divisor, remainder = expected
     _need(divisor > 0, "the divisor must be above zero")
     _need(0 <= remainder < divisor, "the remainder must be from zero to below the divisor")
-    return lambda actual: is_number(actual) and actual == actual // 1 and actual % divisor == remainder
+    return lambda actual: int(actual) % divisor == remainder if is_number(actual) and actual % 1 == 0 else None
 
 
 OPERATORS: dict[str, Operator] = {
-    "equals": Operator(_equals, "is", is_scalar),
-    "not_equals": Operator(_equals, "is not", is_scalar, is_negative=True),
-    "in": Operator(_in, "is one of", is_scalar),
-    "not_in": Operator(_in, "is none of", is_scalar, is_negative=True),
-    "contains": Operator(_text(lambda a, b: b in a), "contains", is_text),
-    "not_contains": Operator(_text(lambda a, b: b in a), "does not contain", is_text, is_negative=True),
-    "starts_with": Operator(_text(str.startswith), "starts with", is_text),
-    "ends_with": Operator(_text(str.endswith), "ends with", is_text),
-    "matches": Operator(_matches, "matches", is_text),
-    "gt": Operator(_number(lambda a, b: a > b), "is above", is_number),
-    "gte": Operator(_number(lambda a, b: a >= b), "is at least", is_number),
-    "lt": Operator(_number(lambda a, b: a < b), "is below", is_number),
-    "lte": Operator(_number(lambda a, b: a <= b), "is at most", is_number),
-    "between": Operator(_between, "is between", is_number),
-    "before": Operator(_moment(lambda a, b: a < b), "is before", is_text),
-    "after": Operator(_moment(lambda a, b: a > b), "is after", is_text),
-    "semver_eq": Operator(_version(lambda a, b: a == b), "is version", is_text),
-    "semver_gt": Operator(_version(lambda a, b: a > b), "is above version", is_text),
-    "semver_gte": Operator(_version(lambda a, b: a >= b), "is at least version", is_text),
-    "semver_lt": Operator(_version(lambda a, b: a < b), "is below version", is_text),
-    "semver_lte": Operator(_version(lambda a, b: a <= b), "is at most version", is_text),
-    "modulo": Operator(_modulo, "leaves, when divided by", is_number),
+    "equals": Operator(_equals, "is"),
+    "not_equals": Operator(_equals, "is not", is_negative=True),
+    "in": Operator(_in, "is one of"),
+    "not_in": Operator(_in, "is none of", is_negative=True),
+    "contains": Operator(_text(lambda a, b: b in a), "contains"),
+    "not_contains": Operator(_text(lambda a, b: b in a), "does not contain", is_negative=True),
+    "starts_with": Operator(_text(str.startswith), "starts with"),
+    "ends_with": Operator(_text(str.endswith), "ends with"),
+    "matches": Operator(_matches, "matches"),
+    "gt": Operator(_number(lambda a, b: a > b), "is above"),
+    "gte": Operator(_number(lambda a, b: a >= b), "is at least"),
+    "lt": Operator(_number(lambda a, b: a < b), "is below"),
+    "lte": Operator(_number(lambda a, b: a <= b), "is at most"),
+    "between": Operator(_between, "is between"),
+    "before": Operator(_moment(lambda a, b: a < b), "is before"),
+    "after": Operator(_moment(lambda a, b: a > b), "is after"),
+    "semver_eq": Operator(_version(lambda a, b: a == b), "is version"),
+    "semver_gt": Operator(_version(lambda a, b: a > b), "is above version"),
+    "semver_gte": Operator(_version(lambda a, b: a >= b), "is at least version"),
+    "semver_lt": Operator(_version(lambda a, b: a < b), "is below version"),
+    "semver_lte": Operator(_version(lambda a, b: a <= b), "is at most version"),
+    "modulo": Operator(_modulo, "leaves, when divided by"),
 }
 PRESENCE = {"exists": "is known", "not_exists": "is not known"}
 SEGMENTS = {"in_segment": "is in", "not_in_segment": "is not in"}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from decisions.engine.conditions.attributes import shown
 from decisions.engine.conditions.operators import OPERATORS, PERCENTAGE, PRESENCE, SEGMENTS
 
 
@@ -14,18 +15,20 @@ def sentence(tree: Any) -> str:
         return "everyone"
     for kind, joint in (("all", " and "), ("any", " or "), ("none", " or ")):
         if isinstance(parts := tree.get(kind), list):
-            inner = joint.join(_inner(part) for part in parts) or "nobody"
-            return f"not ({inner})" if kind == "none" else inner
+            inner = joint.join(_inner(part) for part in parts)
+            return "nobody" if not parts else f"not ({inner})" if kind == "none" else inner
     return _leaf_sentence(tree)
 
 
 def _inner(tree: Any) -> str:
-    is_group = isinstance(tree, Mapping) and len(tree.get("all") or tree.get("any") or ()) > 1
-    return f"({sentence(tree)})" if is_group else sentence(tree)
+    parts = (tree.get("all") or tree.get("any")) if isinstance(tree, Mapping) else None
+    return f"({sentence(tree)})" if isinstance(parts, list) and len(parts) > 1 else sentence(tree)
 
 
 def _leaf_sentence(leaf: Mapping[str, Any]) -> str:
-    operator, name, value = str(leaf.get("operator")), leaf.get("attribute"), leaf.get("value")
+    operator, name, value = leaf.get("operator"), shown(leaf.get("attribute")), shown(leaf.get("value"))
+    if not isinstance(operator, str):
+        return "nobody"
     if operator in SEGMENTS:
         return f"{SEGMENTS[operator]} segment {value}"
     if operator in PRESENCE:
@@ -37,5 +40,4 @@ def _leaf_sentence(leaf: Mapping[str, Any]) -> str:
     words = OPERATORS[operator].words if operator in OPERATORS else operator
     if operator == "between" and isinstance(value, list) and len(value) == 2:
         return f"{name} {words} {value[0]} and {value[1]}"
-    shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return f"{name} {words} {shown}"
+    return f"{name} {words} {', '.join(map(str, value)) if isinstance(value, list) else value}"

@@ -54,6 +54,7 @@ class StateInline(TenantInline):
     readonly_fields = ["where"]
     verbose_name_plural = "In each environment"
     can_delete = False
+    show_change_link = True
 
     @theme.display(description="Environment")
     def where(self, state: FeatureState) -> str:
@@ -128,7 +129,8 @@ class FeatureAdmin(TenantAdmin):
         first: list[Any] = ["project", ("key", "name"), "value_type"]
         if obj:
             first = [("key", "public_id"), ("project", "value_type"), "name"]
-        return [(None, {"fields": [*first, "description", ("tags", "owner"), "is_server_only"]})]
+        fields = [*first, "description", ("tags", "owner"), "value_schema", "is_server_only"]
+        return [(None, {"fields": fields})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         if obj is None:
@@ -136,7 +138,7 @@ class FeatureAdmin(TenantAdmin):
         fixed = ["key", "public_id", "project", "value_type"]
         if is_permitted(request, self.right, Feature, obj):
             return fixed
-        return [*fixed, "name", "description", "tags", "owner", "is_server_only"]
+        return [*fixed, "name", "description", "tags", "owner", "value_schema", "is_server_only"]
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return self.inlines if obj else []
