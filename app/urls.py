@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("tenants.urls")),
     path("", include("features.urls")),
     path("", include("experiments.urls")),
     path("", include("audits.urls")),

@@ -4,15 +4,19 @@ People come with `Authorization: Token …` or the admin's session. Rows are fou
 another tenant's is a 404; what may be seen but not edited is a 403.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, TypeVar
 
 import msgspec
+from django.core.exceptions import RequestDataTooBig
 from django.db import models
-from django.http import Http404
+from django.http import Http404, HttpRequest
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
-from rest_framework.exceptions import APIException, PermissionDenied
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
+from rest_framework.filters import OrderingFilter
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import IsAuthenticated
@@ -21,12 +25,16 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from audits.services import Actor
-from decisions.engine.validate import parse_json
+from decisions.engine.validate import BODY_LIMIT, parse_json
 from tenants.authentication import PersonAuthentication, TokenAuthentication, actor_of
 from tenants.querysets import TenantQuerySet
 from tenants.roles import Right
 
 Row = TypeVar("Row", bound=models.Model)
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of the version that is replaced; PUT needs it."
+)
 
 
 class VersionRequired(APIException):
@@ -44,12 +52,18 @@ class VersionPassed(APIException):
 
 
 class StrictJSONParser(BaseParser):
-    """JSON within the limits of what is stored. Raises the engine's JsonRefused."""
+    """JSON within the limits of what is stored. Raises the engine's JsonRefused.
+
+    Django counts only bodies that it reads itself, so that these are counted here.
+    """
 
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        return parse_json(stream.read())
+        body = stream.read(BODY_LIMIT + 1)
+        if len(body) > BODY_LIMIT:
+            raise RequestDataTooBig(f"the body is larger than {BODY_LIMIT} bytes")
+        return parse_json(body)
 
 
 class Pages(PageNumberPagination):
@@ -60,14 +74,50 @@ class Pages(PageNumberPagination):
     max_page_size = 1_000
 
 
+class Ordering(OrderingFilter):
+    """`ordering=name,-created_at` by the view's `ordering_fields`, and by nothing else; ties are broken by id."""
+
+    def get_ordering(self, request: Request, queryset: Any, view: Any) -> Sequence[str] | None:
+        given = request.query_params.get(self.ordering_param)
+        if given is None:
+            return None
+        names = [name.strip() for name in given.split(",")]
+        if unknown := [name for name in names if name.removeprefix("-") not in view.ordering_fields]:
+            allowed = ", ".join(view.ordering_fields) or "nothing"
+            raise ValidationError({self.ordering_param: [f"cannot order by {unknown[0]!r}, only by {allowed}"]})
+        return [*names, "pk"]
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return super().get_schema_operation_parameters(view) if view.ordering_fields else []
+
+
+class RowId(serializers.IntegerField):
+    """Another row, by its id. The view finds it among those that the caller may see."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        return getattr(instance, f"{self.field_name}_id")
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields that it does not know: a typing error must not look like success."""
 
     def to_internal_value(self, data: Any) -> Any:
-        writable = {name for name, field in self.fields.items() if not field.read_only}
-        if isinstance(data, Mapping) and (unknown := sorted(set(map(str, data)) - writable)):
-            raise serializers.ValidationError({name: ["unknown field"] for name in unknown})
-        return super().to_internal_value(data)
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)
+        complaints = {name: [complaint] for name in data if (complaint := self._complaint(str(name)))}
+        try:
+            values = super().to_internal_value({name: data[name] for name in data if name not in complaints})
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**complaints, **error.detail}) from error  # type: ignore[dict-item]
+        if complaints:
+            raise serializers.ValidationError(complaints)
+        return values
+
+    def _complaint(self, name: str) -> str | None:
+        field = self.fields.get(name)
+        if field is None:
+            return "unknown field"
+        return "cannot be changed" if field.read_only else None
 
 
 class ManagementViewSet(GenericViewSet[Any]):
@@ -77,8 +127,16 @@ class ManagementViewSet(GenericViewSet[Any]):
     permission_classes = [IsAuthenticated]
     parser_classes = [StrictJSONParser]
     pagination_class = Pages
+    filter_backends = [DjangoFilterBackend, Ordering]
+    ordering_fields: Collection[str] = ()
     model: type[models.Model]
     edit_right = Right.EDIT
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """A body that comes in chunks has no announced length, and DRF would not read it."""
+        if not request.META.get("CONTENT_LENGTH"):
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
+        return super().initialize_request(request, *args, **kwargs)
 
     def get_queryset(self) -> Any:
         """What the caller may see."""
@@ -114,9 +172,23 @@ class ManagementViewSet(GenericViewSet[Any]):
         given = self.request.headers.get("If-Match")
         if given is None and self.request.method == "PUT":
             raise VersionRequired
-        if given not in {None, "*", version_of(self.get_serializer(locked).data)}:
+        versions = {version.strip() for version in given.split(",")} if given else set()
+        if given is not None and not versions & {"*", version_of(self.get_serializer(locked).data)}:
             raise VersionPassed
         return locked
+
+    def stored(self, row: models.Model, status: int = 200) -> Response:
+        """A row as the database has it now: its ETag is that of the next GET."""
+        row.refresh_from_db()
+        return self.shown(row, status)
+
+    def linked(self, changes: dict[str, Any], **links: type[models.Model]) -> dict[str, Any]:
+        """Changes, with rows in the place of the ids that the caller named them by."""
+        named = {name: model for name, model in links.items() if changes.get(name) is not None}
+        return changes | {name: self.related(model, changes[name]) for name, model in named.items()}
+
+    def is_partial(self) -> bool:
+        return self.request.method == "PATCH"
 
     def validated(self, serializer: type[StrictSerializer], *, partial: bool = False) -> dict[str, Any]:
         """The body as the serializer reads it, or every complaint at once."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -62,12 +63,14 @@ def update_project(project: Project, *, actor: Actor, **changes: Any) -> Project
 
 
 @transaction.atomic
-def create_environment(project: Project, *, key: str, name: str, actor: Actor) -> Environment:
-    """A new environment, in which every feature is off until it is switched."""
+def create_environment(
+    project: Project, *, key: str, name: str, actor: Actor, source: Environment | None = None
+) -> Environment:
+    """A new environment, in which every feature is off until it is switched. `source` is what it is a clone of."""
     environment = Environment(project=project, key=key, name=name, revision=token_hex(8))
     environment.full_clean()
     environment.save()
-    after = _values(environment, "key", "name")
+    after = _values(environment, "key", "name") | ({"cloned_from": source.key} if source else {})
     record_change("environment.created", environment, actor=actor, place=Place(project.pk, environment.pk), after=after)
     advance(environment)
     return environment
@@ -129,20 +132,30 @@ def issue_credential(
     key: str | None = None,
 ) -> tuple[Credential, str]:
     """A new key to an environment, and the key itself, which is shown only now. `key` brings one from elsewhere."""
-    key = key or credentials.new_key(credentials.PREFIXES[kind])
-    credential = Credential(
-        environment=environment,
-        kind=kind,
-        name=name,
-        digest=credentials.digest(key),
-        hint=credentials.hint(key),
-        sealed=credentials.seal(key) if kind == Kind.SIGNING else "",
-        expires_at=expires_at,
-    )
-    credential.full_clean()
-    credential.save()
+    credential, key = _new_credential(environment, kind=kind, name=name, expires_at=expires_at, key=key)
     _record_key("credential.issued", credential, actor=actor, after=_values(credential, "kind", "name", "expires_at"))
     return credential, key
+
+
+@transaction.atomic
+def rotate_credential(
+    credential: Credential, *, actor: Actor, overlap: timedelta = timedelta(days=1), name: str | None = None
+) -> tuple[Credential, str]:
+    """A second key of the same kind, and the key itself. Both are good until the overlap has passed.
+
+    Signing keys are found by their names, so that the second needs one of its own.
+    """
+    credential = Credential.objects.locked().get(pk=credential.pk)
+    if not Credential.objects.live().filter(pk=credential.pk).exists():
+        raise ValidationError("This key is revoked or has expired; issue a new one.")
+    before = {"id": credential.pk, **_values(credential, "expires_at")}
+    end = timezone.now() + overlap
+    credential.expires_at = min(end, credential.expires_at or end)
+    credential.save(update_fields=["expires_at"])
+    second, key = _new_credential(credential.environment, kind=Kind(credential.kind), name=name or credential.name)
+    after = {"id": second.pk, "kind": second.kind, "name": second.name, "overlaps_until": credential.expires_at}
+    _record_key("credential.rotated", second, actor=actor, before=before, after=after)
+    return second, key
 
 
 @transaction.atomic
@@ -199,6 +212,24 @@ def tell_everyone() -> None:
     """Let every cache of this process know that some revision moved."""
     for listener in advanced:
         listener()
+
+
+def _new_credential(
+    environment: Environment, *, kind: Kind, name: str, expires_at: datetime | None = None, key: str | None = None
+) -> tuple[Credential, str]:
+    key = key or credentials.new_key(credentials.PREFIXES[kind])
+    credential = Credential(
+        environment=environment,
+        kind=kind,
+        name=name,
+        digest=credentials.digest(key),
+        hint=credentials.hint(key),
+        sealed=credentials.seal(key) if kind == Kind.SIGNING else "",
+        expires_at=expires_at,
+    )
+    credential.full_clean()
+    credential.save()
+    return credential, key
 
 
 def _record_key(action: str, credential: Credential, *, actor: Actor, **values: Any) -> None:

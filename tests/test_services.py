@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from inspect import getmembers, isfunction
 from typing import Any
@@ -140,6 +140,9 @@ EDITS = (
     an_edit(tenants.issue_credential, "environment", kind=Kind.SIGNING, name="s", moves=HERE, again="refused"),
     an_edit(tenants.update_credential, "credential", name="renamed", moves=HERE),
     an_edit(tenants.revoke_credential, "credential", moves=HERE),
+    an_edit(tenants.rotate_credential, "credential", moves=HERE, again="another"),
+    an_edit(tenants.rotate_credential, "credential", overlap=timedelta(0), moves=HERE, again="refused"),
+    an_edit(features.clone_environment, "environment", key="new", name="New", again="refused"),
     an_edit(features.create_feature, "project", key="new", name="New", moves=BOTH, again="refused"),
     an_edit(features.update_feature, "feature", name="Renamed", tags=["a"], moves=BOTH),
     an_edit(features.edit_feature, "feature", "environment", state={"status": "on"}, moves=HERE),

@@ -1,5 +1,6 @@
 """Every write to features: lock, change, validate, record, advance, in one transaction. One module a noun."""
 
+from features.services.clones import Clone, clone_environment
 from features.services.features import archive, create_feature, edit_feature, restore, update_feature
 from features.services.overrides import remove_override, set_override
 from features.services.prerequisites import remove_prerequisite, set_prerequisite
@@ -8,9 +9,11 @@ from features.services.segments import check_conditions, create_segment, delete_
 from features.services.states import check_state, features_with, set_rollout, set_state, state_of, switch
 
 __all__ = [
+    "Clone",
     "archive",
     "check_conditions",
     "check_state",
+    "clone_environment",
     "create_feature",
     "create_rule",
     "create_segment",
