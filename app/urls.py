@@ -6,10 +6,24 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from audits.api import ChangeApi
+from decisions.api import ExplainApi
+from tenants.api import ManagementViewSet
+
+# The log knows no people; it is told here to let in those that everything else does.
+PEOPLE = {name: getattr(ManagementViewSet, name) for name in ("authentication_classes", "permission_classes")}
+
+management = [
+    path("environments/<int:pk>/explain/", ExplainApi.as_view({"post": "explain"})),
+    path("changes/", ChangeApi.as_view({"get": "list"}, **PEOPLE)),
+    path("changes/<int:pk>/", ChangeApi.as_view({"get": "retrieve"}, **PEOPLE)),
+]
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("tenants.urls")),
+    path("api/v1/", include(management)),
     path("", include("features.urls")),
     path("", include("experiments.urls")),
     path("", include("audits.urls")),

@@ -5,8 +5,8 @@ from typing import Any
 import django_filters
 from django.db.models import Q
 
+from audits.filters import IdFilter
 from features.querysets import FeatureQuerySet
-from tenants.filters import IdFilter
 
 
 class FeatureFilter(django_filters.FilterSet):  # type: ignore[misc]

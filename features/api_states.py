@@ -21,7 +21,6 @@ from features.api_serializers import (
 )
 from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment, StatusChoice
 from features.services.states import locked_state
-from tenants.models import Project
 
 
 class StateApi(StateBound):
@@ -162,7 +161,6 @@ class PrerequisiteApi(StatePartApi):
         """Set what another feature must answer first."""
         (feature, environment), required = self.edited_place(), self.related(Feature, required_id)
         values = self.validated(PrerequisiteShape)
-        Project.objects.locked().get(pk=feature.project_id)  # the service locks it first as well
         found = locked_state(feature, environment).prerequisites.filter(feature=required).first()
         if found:
             self.expect_version(found)

@@ -73,7 +73,6 @@ class SegmentApi(EditingViewSet):
         """Change whom a segment means, or what it is called."""
         segment = self.editable(self.get_object())
         changes = self.validated(ListedSegmentShape, partial=self.is_partial())
-        Project.objects.locked().get(pk=segment.project_id)  # the service locks it first as well
         return self.stored(services.update_segment(self.expect_version(segment), actor=self.actor(), **changes))
 
     @extend_schema(responses={204: None})

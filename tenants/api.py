@@ -29,6 +29,7 @@ from decisions.engine.validate import BODY_LIMIT, parse_json
 from tenants.authentication import PersonAuthentication, TokenAuthentication, actor_of
 from tenants.querysets import TenantQuerySet
 from tenants.roles import Right
+from tenants.services import take_turn
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -168,7 +169,9 @@ class ManagementViewSet(GenericViewSet[Any]):
 
     def expect_version(self, row: Row) -> Row:
         """Lock a row, and refuse unless the request names the version that it has. Call it in a transaction."""
-        locked = type(row)._default_manager.select_for_update().get(pk=row.pk)
+        take_turn(row)
+        rows: TenantQuerySet[Any] = type(row)._default_manager.all()  # type: ignore[assignment]
+        locked: Row = rows.locked().get(pk=row.pk)
         given = self.request.headers.get("If-Match")
         if given is None and self.request.method == "PUT":
             raise VersionRequired

@@ -1,22 +1,9 @@
-"""Filters of the management API. An id is a number: nobody is told of a row that they may not see."""
-
-from typing import Any
+"""Which tenants, keys and members are listed."""
 
 import django_filters
-from django import forms
-from django_filters import Filter
 
-from decisions.engine.validate import INTEGER_MAX
+from audits.filters import IdFilter
 from tenants.roles import Kind, Role
-
-
-class IdFilter(Filter):  # type: ignore[misc]
-    """Rows that refer to the row with this id."""
-
-    field_class = forms.IntegerField
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(min_value=0, max_value=INTEGER_MAX, **options)  # beyond it, SQLite cannot be asked
 
 
 class OrganisationFilter(django_filters.FilterSet):  # type: ignore[misc]
