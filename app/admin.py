@@ -11,14 +11,15 @@ from django.urls import reverse
 
 from audits import theme
 from audits.models import Change, Decision
-from experiments.models import Experiment, ExperimentStatus, Layer
-from features.models import Feature, FeatureState, Segment
+from experiments.models import Event, Experiment, ExperimentStatus, Exposure, Layer
+from features.models import Feature, FeatureState, Identity, Segment, Usage
 from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project
 
 LATEST = 10
 SECTIONS: dict[str, list[tuple[type[Any], str]]] = {
     "Flags": [(Feature, "toggle_on"), (FeatureState, "tune"), (Segment, "group_work")],
     "Experiments": [(Experiment, "science"), (Layer, "layers")],
+    "Observed": [(Identity, "badge"), (Usage, "bar_chart"), (Exposure, "visibility"), (Event, "bolt")],
     "Audit": [(Decision, "fact_check"), (Change, "history")],
     "Tenants": [
         (Organisation, "domain"),

@@ -56,6 +56,10 @@ class Env:
     cors_allowed_origins: tuple[str, ...]
     record_decisions: bool  # off only to measure what recording costs
     open_environment: str  # organisation/project/environment; "" is none
+    abc_clock_skew: int  # seconds that a signature of ABetterChoice is good for; 0 is for ever
+    abc_strict_status: bool  # errors of ABetterChoice have their own HTTP status, not 200
+    stream_slots: int  # open streams a process
+    rate_limit: int  # calls a second of one key and process; 0 is no limit
     bind: str
     port: int
     web_concurrency: int
@@ -116,6 +120,10 @@ def collect(variables: Variables, name: str) -> Env:
         cors_allowed_origins=take("CORS_ALLOWED_ORIGINS", origins, ()),
         open_environment=open_environment(variables, name),
         record_decisions=take("RECORD_DECISIONS", boolean, True),
+        abc_clock_skew=take("ABC_CLOCK_SKEW", number(0, 86_400), 300),
+        abc_strict_status=take("ABC_STRICT_STATUS", boolean, False),
+        rate_limit=take("RATE_LIMIT", number(0, 1_000_000), 0),
+        stream_slots=take("STREAM_SLOTS", number(0, 100_000), 2_500),
         bind=take("BIND", str, "127.0.0.1" if name == "local" else "0.0.0.0"),  # noqa: S104 containers listen outward
         port=take("PORT", number(1, 65_535), 6789),
         web_concurrency=take("WEB_CONCURRENCY", number(1, 512), 2),

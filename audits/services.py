@@ -1,7 +1,7 @@
 """Writing to the log: every edit leaves one change, chained to the one before it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -46,7 +46,7 @@ def record_change(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> Change:
-    """Append a change to its project's chain. Call it in the transaction of the edit, after the rows are locked."""
+    """Append a change to its project's chain. Call it in the transaction of the edit, when the rows are stored."""
     sequence = next_number(place.project_id, "change")
     previous = Change.objects.in_project(place.project_id).filter(number=sequence - 1).first()
     change = Change(
@@ -70,13 +70,20 @@ def record_change(
 
 
 def change(
-    row: Row, changes: Mapping[str, Any], *, check: Callable[[Row], None] | None = None
+    row: Row,
+    changes: Mapping[str, Any],
+    *,
+    check: Callable[[Row], None] | None = None,
+    fixed: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Set fields, validate the whole row and save them: what they were and are, or None if nothing changed.
 
-    `check` says more of what is right than the row's own `full_clean`, and calls it.
+    `check` says more of what is right than the row's own `full_clean`, and calls it. What is `fixed` stays as it was
+    made, because something outside knows the row by it.
     """
     before = {name: getattr(row, name) for name in changes}
+    if touched := [name for name in changes if name in fixed and changes[name] != before[name]]:
+        raise ValidationError(dict.fromkeys(touched, "This cannot be changed."))
     for name, value in changes.items():
         setattr(row, name, value)
     (check or _full_clean)(row)
@@ -112,13 +119,22 @@ def _canonical(values: Mapping[str, Any]) -> str:
     return json.dumps(json.loads(text, parse_float=_stored_float), sort_keys=True)
 
 
+def lock_chain(project_id: int) -> None:
+    """Wait until nobody else edits a project, and let nobody until the transaction ends."""
+    _locked_sequence(project_id, "change")
+
+
 def next_number(project_id: int, kind: str, count: int = 1) -> int:
     """Lock a project's sequence and take `count` numbers from it; answers the last of them."""
-    Sequence.objects.bulk_create([Sequence(project_id=project_id, kind=kind)], ignore_conflicts=True)
-    sequence = Sequence.objects.select_for_update().get(project_id=project_id, kind=kind)
+    sequence = _locked_sequence(project_id, kind)
     sequence.last += count
     sequence.save(update_fields=["last"])
     return sequence.last
+
+
+def _locked_sequence(project_id: int, kind: str) -> Sequence:
+    Sequence.objects.bulk_create([Sequence(project_id=project_id, kind=kind)], ignore_conflicts=True)
+    return Sequence.objects.select_for_update().get(project_id=project_id, kind=kind)
 
 
 def fingerprint(change: Change) -> str:

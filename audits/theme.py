@@ -25,7 +25,12 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import action as _action
 from unfold.decorators import display as _display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from decisions.engine.validate import JsonRefused, parse_json
 
@@ -53,13 +58,14 @@ __all__ = [
     "RangeDateTimeFilter",
     "RelatedDropdownFilter",
     "SelectWidget",
+    "Switch",
     "TextFilter",
     "TextInput",
     "UserChangeForm",
     "UserCreationForm",
 ]
 
-SelectWidget, TextInput = UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+SelectWidget, TextInput, Switch = UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 PAGES_MAX = 1_000
 CONFLICT = "This contradicts what somebody else stored meanwhile. Look again, then save."
 Method = TypeVar("Method", bound=Callable[..., Any])

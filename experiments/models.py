@@ -11,7 +11,14 @@ from django.utils import timezone
 from decisions.engine import validate
 from decisions.engine.bucketing import SCHEMES
 from decisions.engine.public_ids import EXPERIMENT, VARIANT, public_id
-from experiments.querysets import ExperimentQuerySet, LayerQuerySet, SlotRangeQuerySet, VariantQuerySet
+from experiments.querysets import (
+    EventQuerySet,
+    ExperimentQuerySet,
+    ExposureQuerySet,
+    LayerQuerySet,
+    SlotRangeQuerySet,
+    VariantQuerySet,
+)
 from features.models import Feature, Segment
 from tenants.models import Environment, Project, validate_key, validate_name, validate_text
 
@@ -191,3 +198,51 @@ class Variant(models.Model):
         """Django skips validators for empty values; an empty list is no object all the same."""
         if not isinstance(self.payload, dict):
             raise ValidationError({"payload": "Must be a JSON object."})
+
+
+class Exposure(models.Model):
+    """The first time that a subject met a variant of an experiment. Plain values: it outlives the experiment."""
+
+    environment_id = models.BigIntegerField()
+    experiment_number = models.PositiveIntegerField()
+    variant_key = models.CharField(max_length=validate.KEY_LENGTH)
+    subject = models.CharField(max_length=validate.IDENTIFIER_LENGTH)
+    first_at = models.DateTimeField()
+    source = models.CharField(max_length=32, help_text="The protocol that told of it.")
+
+    objects = ExposureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["environment_id", "experiment_number", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment_id", "experiment_number", "subject", "variant_key"], name="first_exposure"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} met {self.variant_key} of {public_id(EXPERIMENT, self.experiment_number)}"
+
+
+class Event(models.Model):
+    """Something that a subject did, as an application reported it: what metrics are made of."""
+
+    environment_id = models.BigIntegerField()
+    name = models.CharField(max_length=validate.NAME_LENGTH)
+    subject = models.CharField(max_length=validate.IDENTIFIER_LENGTH, blank=True)
+    value = models.FloatField(null=True)
+    properties = models.JSONField(default=dict)
+    happened_at = models.DateTimeField()
+    received_at = models.DateTimeField(default=timezone.now, editable=False)
+    source = models.CharField(max_length=32, help_text="The protocol that told of it.")
+    event_id = models.CharField(max_length=64, help_text="The same event sent twice is stored once.")
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["environment_id", "-happened_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["environment_id", "event_id"], name="event_once")]
+        indexes = [models.Index(fields=["environment_id", "name", "happened_at"], name="event_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.subject}"

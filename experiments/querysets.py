@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Q
 
 from decisions.engine.public_ids import EXPERIMENT, VARIANT, number_of
-from tenants.querysets import TenantQuerySet, environment_condition, project_condition
+from tenants.querysets import EnvironmentLogQuerySet, TenantQuerySet, environment_condition, project_condition
 from tenants.roles import Right
 
 if TYPE_CHECKING:
-    from experiments.models import Experiment, Layer, SlotRange, Variant  # noqa: F401
+    from experiments.models import Event, Experiment, Exposure, Layer, SlotRange, Variant  # noqa: F401
 
 
 class ExperimentQuerySet(TenantQuerySet["Experiment"]):
@@ -60,3 +60,11 @@ class SlotRangeQuerySet(TenantQuerySet["SlotRange"]):
 
     def in_environment(self, environment_id: int) -> Self:
         return self.filter(environment_id=environment_id)
+
+
+class ExposureQuerySet(EnvironmentLogQuerySet["Exposure"]):
+    """Who met which variant."""
+
+
+class EventQuerySet(EnvironmentLogQuerySet["Event"]):
+    """What subjects did."""

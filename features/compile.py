@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from decisions.engine import types as engine
 from decisions.engine.conditions.binding import Binder
 from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment
 from features.schedules import ramp_of, steps_of
+from features.values import first_values
 
-_DEFAULT = FeatureState()
 Part = TypeVar("Part", Rule, Override, Prerequisite)
 
 
@@ -19,26 +19,34 @@ def thousandths(percent: Decimal) -> int:
     return int(percent * 1000)
 
 
-def segments_of(project_id: int) -> Binder:
-    """What a project's conditions are bound with. One query."""
-    return Binder(Segment.objects.in_project(project_id).trees())
+def segments_in(project_id: int) -> dict[str, engine.Segment]:
+    """A project's segments by key. One query."""
+    rows = Segment.objects.in_project(project_id).order_by("pk")
+    return {row.key: engine.Segment(row.pk, row.key, row.name, row.conditions) for row in rows}
+
+
+def segments_of(segments: Mapping[str, engine.Segment]) -> Binder:
+    """What a project's conditions are bound with."""
+    return Binder({key: segment.tree for key, segment in segments.items()})
 
 
 def features_of(
     project_id: int, environment_id: int, experiments: Mapping[int, engine.Experiment], segments: Binder
 ) -> Iterator[engine.Feature]:
     """Every live feature as an environment serves it. Five queries; `experiments` are the engine's, by row id."""
-    states = {state.feature_id: state for state in FeatureState.objects.in_environment(environment_id)}
+    rows = FeatureState.objects.in_environment(environment_id).select_related("active_experiment")
+    states = {state.feature_id: state for state in rows}
     parts = Parts(environment_id)
     for feature in Feature.objects.in_project(project_id).live().order_by("number"):
-        yield _feature(feature, states.get(feature.pk, _DEFAULT), parts, experiments, segments)
+        state = states.get(feature.pk) or FeatureState(**first_values(feature))
+        yield _feature(feature, state, parts, experiments, segments)
 
 
 class Parts:
     """What belongs to the states of an environment, by state."""
 
     def __init__(self, environment_id: int) -> None:
-        rules = Rule.objects.in_environment(environment_id).select_related("segment")
+        rules = Rule.objects.in_environment(environment_id).select_related("segment", "experiment")
         self.rules = by_state(rules.order_by("position", "pk"))
         self.overrides = by_state(Override.objects.in_environment(environment_id))
         needed = Prerequisite.objects.in_environment(environment_id).select_related("feature")
@@ -67,12 +75,17 @@ def _feature(
         on_value=state.on_value,
         off_value=state.off_value,
         rollout=thousandths(state.rollout_percent),
-        experiment=experiments.get(state.active_experiment_id or 0),
-        rules=tuple(_rule(rule, experiments, segments) for rule in parts.rules.get(state.pk, ())),
+        experiment=_own(feature, state.active_experiment, experiments),
+        rules=tuple(_rule(feature, rule, experiments, segments) for rule in parts.rules.get(state.pk, ())),
         overrides={row.identifier: _override(row) for row in parts.overrides.get(state.pk, ())},
         prerequisites=tuple(map(_prerequisite, parts.prerequisites.get(state.pk, ()))),
         steps=steps_of(state.steps),
         ramp=ramp_of(state.ramp),
+        value_type=feature.value_type,
+        description=feature.description,
+        tags=tuple(feature.tags) if isinstance(feature.tags, list) else (),
+        is_server_only=feature.is_server_only,
+        created_at=feature.created_at.timestamp(),
     )
 
 
@@ -81,18 +94,25 @@ def _status(stored: str) -> engine.Status:
     return engine.Status(stored) if stored in list(engine.Status) else engine.Status.OFF
 
 
-def _rule(row: Rule, experiments: Mapping[int, engine.Experiment], segments: Binder) -> engine.Rule:
-    experiment = experiments.get(row.experiment_id or 0)
+def _own(feature: Feature, row: Any, experiments: Mapping[int, engine.Experiment]) -> engine.Experiment | None:
+    """An experiment of this feature in this environment; any other, which nothing lets in, is none."""
+    return experiments.get(row.pk) if row and row.feature_id == feature.pk else None
+
+
+def _rule(feature: Feature, row: Rule, experiments: Mapping[int, engine.Experiment], segments: Binder) -> engine.Rule:
+    experiment = _own(feature, row.experiment, experiments)
     is_whole = experiment is not None or row.experiment_id is None  # else nothing may ever switch it on
+    trees = _conditions(row)
     return engine.Rule(
         key=row.key,
-        condition=segments.bind(*_conditions(row)),
+        condition=segments.bind(*trees),
         value=row.value,
         rollout=thousandths(row.rollout_percent),
         experiment=experiment,
         is_on=row.is_on and is_whole,
         steps=steps_of(row.steps) if is_whole else (),
         ramp=ramp_of(row.ramp),
+        tree=trees[0] if len(trees) == 1 else {"all": trees},
     )
 
 

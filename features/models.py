@@ -14,10 +14,12 @@ from decisions.engine.types import Status
 from features.querysets import (
     FeatureQuerySet,
     FeatureStateQuerySet,
+    IdentityQuerySet,
     OverrideQuerySet,
     PrerequisiteQuerySet,
     RuleQuerySet,
     SegmentQuerySet,
+    UsageQuerySet,
 )
 from tenants.models import Environment, Project, validate_key, validate_name, validate_text
 
@@ -219,3 +221,47 @@ class Prerequisite(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state} needs {self.feature}"
+
+
+class Identity(models.Model):
+    """What applications said of one subject, for protocols that remember it. No part of the configuration."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="identities")
+    identifier = models.CharField(max_length=validate.IDENTIFIER_LENGTH)
+    traits = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = IdentityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "identities"
+        ordering = ["environment", "id"]
+        constraints = [models.UniqueConstraint(fields=["environment", "identifier"], name="one_identity_per_subject")]
+
+    def __str__(self) -> str:
+        return self.identifier
+
+
+class Usage(models.Model):
+    """How often a feature was evaluated to one outcome within one hour. Plain values: it outlives the feature."""
+
+    environment_id = models.BigIntegerField()
+    feature_key = models.CharField(max_length=validate.KEY_LENGTH)
+    outcome = models.CharField(max_length=validate.KEY_LENGTH, help_text='A variant, or "on" or "off".')
+    hour = models.DateTimeField()
+    count = models.BigIntegerField(default=0)
+
+    objects = UsageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "usage"
+        ordering = ["environment_id", "-hour", "feature_key", "outcome"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment_id", "hour", "feature_key", "outcome"], name="one_count_per_hour"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature_key} was {self.outcome} {self.count} times"

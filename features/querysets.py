@@ -6,11 +6,20 @@ from django.db import connection, models
 from django.db.models import Q
 
 from decisions.engine.public_ids import FEATURE, number_of
-from tenants.querysets import Row, TenantQuerySet, environment_condition, project_condition
+from tenants.querysets import EnvironmentLogQuerySet, Row, TenantQuerySet, environment_condition, project_condition
 from tenants.roles import Right
 
 if TYPE_CHECKING:
-    from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment  # noqa: F401
+    from features.models import (  # noqa: F401
+        Feature,
+        FeatureState,
+        Identity,
+        Override,
+        Prerequisite,
+        Rule,
+        Segment,
+        Usage,
+    )
 
 
 class FeatureQuerySet(TenantQuerySet["Feature"]):
@@ -93,3 +102,17 @@ class OverrideQuerySet(StatePartQuerySet["Override"]):
 
 class PrerequisiteQuerySet(StatePartQuerySet["Prerequisite"]):
     """Features that wait for others."""
+
+
+class IdentityQuerySet(TenantQuerySet["Identity"]):
+    """Identities follow their environment."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        return environment_condition(user, right, prefix="environment__")
+
+    def in_environment(self, environment_id: int) -> Self:
+        return self.filter(environment_id=environment_id)
+
+
+class UsageQuerySet(EnvironmentLogQuerySet["Usage"]):
+    """How often features were evaluated."""

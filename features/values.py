@@ -15,6 +15,12 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     ValueType.NUMBER: (int, float),
     ValueType.JSON: (dict, list, str, int, float, bool, type(None)),
 }
+_FIRST: dict[str, tuple[Any, Any]] = {
+    ValueType.BOOLEAN: (True, False),
+    ValueType.STRING: ("on", "off"),
+    ValueType.NUMBER: (1, 0),
+    ValueType.JSON: ({}, {}),
+}
 # Python's own regular expressions can be made to run for ever, and a reference could lead to another host.
 _REFUSED = {"pattern", "patternProperties", "$ref", "$dynamicRef"}
 
@@ -31,6 +37,22 @@ def complaint_about(feature: Feature, value: Any) -> str | None:
         return None
     validator = Draft202012Validator(feature.value_schema, registry=Registry())
     return "; ".join(f"{error.json_path}: {error.message:.200}" for error in validator.iter_errors(value)) or None
+
+
+def first_values(feature: Feature) -> dict[str, Any]:
+    """What a feature serves where nobody said anything: its schema's default, or else what its type begins with."""
+    on_value, off_value = _FIRST.get(feature.value_type, _FIRST[ValueType.BOOLEAN])
+    if isinstance(feature.value_schema, dict) and "default" in feature.value_schema:
+        on_value = off_value = feature.value_schema["default"]
+    return {"on_value": on_value, "off_value": off_value}
+
+
+def complaint_about_first_values(feature: Feature) -> str | None:
+    """Why a feature cannot begin with its first values; None if it can."""
+    for value in first_values(feature).values():
+        if complaint_about(feature, value):
+            return f"Must allow {value!r:.100}, which the feature begins with, or have another default that it allows."
+    return None
 
 
 def complaint_about_schema(schema: Any) -> str | None:

@@ -52,6 +52,15 @@ class MembershipForm(theme.Form):
     user = PersonField(label="User name")
 
 
+class IssueForm(theme.Form):
+    is_encrypted = forms.BooleanField(
+        label="Encrypt documents",
+        required=False,
+        widget=theme.Switch(),
+        help_text="For GrowthBook's SDKs, which are given the key to decrypt them: it hides little from whoever looks.",
+    )
+
+
 class EnvironmentInline(TenantInline):
     """The environments of a project."""
 
@@ -141,7 +150,13 @@ class EnvironmentAdmin(TenantAdmin):
     list_select_related = ["project"]
     list_filter = [("project", VisibleRelatedFilter)]
     search_fields = ["name", "key", "project__name"]
-    fields = ["project", "name", "key"]
+    fieldsets = [
+        (None, {"fields": ["project", "name", "key"]}),
+        (
+            "What applications are told",
+            {"fields": ["hide_disabled_flags", "hide_sensitive_data", "allow_client_traits", "persist_traits"]},
+        ),
+    ]
     inlines = [CredentialInline]
     actions_detail = ["issue_key"]
 
@@ -235,11 +250,17 @@ class CredentialAdmin(IssuedOnce, TenantAdmin):
     actions_submit_line = ["revoke_now"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = ["environment", "kind", "name", "expires_at"]
-        return [*fields, "begins_with", "state", "last_used_at", "created_at"] if obj else fields
+        if not obj:
+            return ["environment", "kind", "name", "expires_at", "is_remote_only", "is_encrypted"]
+        fields = ["environment", "kind", "name", "expires_at", "is_remote_only", "encryption_key"]
+        return [*fields, "begins_with", "state", "last_used_at", "created_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["environment", "kind", "begins_with", "state", "last_used_at", "created_at"] if obj else []
+        told = ["encryption_key", "begins_with", "state", "last_used_at", "created_at"]
+        return ["environment", "kind", *told] if obj else []
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change=change, **({} if obj else {"form": IssueForm}) | kwargs)
 
     def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> Any:
         live = Credential.objects.filter(pk=primary_key(object_id), is_active=True).exists()

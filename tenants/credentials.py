@@ -2,7 +2,7 @@
 
 import base64
 from hashlib import sha256
-from secrets import token_urlsafe
+from secrets import token_bytes, token_urlsafe
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -14,6 +14,8 @@ from tenants.roles import Kind
 # Flagsmith's SDKs evaluate locally only with a key that begins with "ser."; GrowthBook's expect "sdk-".
 PREFIXES = {Kind.CLIENT: "sdk-", Kind.SERVER: "ser.", Kind.MANAGE: "man.", Kind.SIGNING: "sig."}
 API_TOKEN_PREFIX = "api."  # noqa: S105  the way a token begins, not a token
+SIGNING_NAME = "signing:"
+"""Before the name of a signing key, where it is looked up by its name because the key itself never travels."""
 _HINT_LENGTH = 10
 
 
@@ -30,6 +32,11 @@ def digest(key: str) -> str:
 def hint(key: str) -> str:
     """The few first characters by which people tell keys apart."""
     return key[:_HINT_LENGTH]
+
+
+def new_encryption_key() -> str:
+    """A fresh key for AES-128, in base64 as GrowthBook's SDKs expect it."""
+    return base64.b64encode(token_bytes(16)).decode()
 
 
 def seal(key: str) -> str:

@@ -1,5 +1,7 @@
 """Whose it is: organisations, their projects and environments, the people in them and the keys to them."""
 
+from secrets import token_urlsafe
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -35,6 +37,11 @@ def validate_text(value: str) -> None:
     """Text that both databases store."""
     if complaint := validate.text(value, length=validate.JSON_TEXT):
         raise ValidationError(complaint.capitalize() + ".", code="invalid")
+
+
+def new_public_id() -> str:
+    """A name for an environment that tells nothing about it."""
+    return token_urlsafe(16)
 
 
 class Organisation(models.Model):
@@ -86,6 +93,25 @@ class Environment(models.Model):
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="environments")
     key = models.CharField(max_length=validate.KEY_LENGTH, validators=[validate_key])
     name = models.CharField(max_length=validate.NAME_LENGTH, validators=[validate_name])
+    public_id = models.CharField(
+        max_length=32,
+        unique=True,
+        default=new_public_id,
+        editable=False,
+        help_text="Names the environment to clients, and salts Flagsmith's hash; never another one.",
+    )
+    hide_disabled_flags = models.BooleanField(
+        default=False, help_text="Features that are off are left out of lists, where a protocol lets them be."
+    )
+    hide_sensitive_data = models.BooleanField(
+        default=False, help_text="Answers leave out ids, descriptions and traits, where a protocol lets them be."
+    )
+    allow_client_traits = models.BooleanField(
+        default=True, help_text="Client keys may set the traits of identities; otherwise theirs are ignored."
+    )
+    persist_traits = models.BooleanField(
+        default=True, help_text="Traits are kept and count the next time; otherwise only for the call that sends them."
+    )
     revision = models.CharField(max_length=32, editable=False)
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -149,6 +175,15 @@ class Credential(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=16, editable=False, help_text="How the key begins, to tell it from others.")
     sealed = models.TextField(blank=True, editable=False)
+    encryption_key = models.CharField(
+        max_length=24,
+        blank=True,
+        editable=False,
+        help_text="Documents for GrowthBook's SDKs are encrypted with it: 16 bytes in base64, known to every client.",
+    )
+    is_remote_only = models.BooleanField(
+        default=False, help_text="Gets decisions, but no document to decide with: who is targeted stays here."
+    )
     is_active = models.BooleanField(default=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)

@@ -1,13 +1,14 @@
 """Words for reading tenants. `visible_to` is where one tenant is kept from another: every queryset starts there."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from tenants.roles import Right, roles_with
+from tenants.credentials import SIGNING_NAME, digest
+from tenants.roles import Kind, Right, roles_with
 
 if TYPE_CHECKING:
     from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project  # noqa: F401
@@ -34,7 +35,8 @@ class TenantQuerySet(models.QuerySet[Row]):
         return self.permitting(user, Right.READ)
 
     def locked(self) -> Self:
-        return self.select_for_update(of=("self",))
+        """Rows that others can still refer to, but not change, until the transaction ends."""
+        return self.select_for_update(of=("self",), no_key=True)
 
 
 class OrganisationQuerySet(TenantQuerySet["Organisation"]):
@@ -84,6 +86,26 @@ class CredentialQuerySet(TenantQuerySet["Credential"]):
     def live(self) -> Self:
         return self.filter(is_active=True).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
+    def lookups(self) -> Iterator[tuple[str, int]]:
+        """What they are found by, and their environments: digests of keys, and of the names of signing keys."""
+        rows = self.order_by().values_list("digest", "environment_id", "kind", "name")
+        for key_digest, environment_id, kind, name in rows:
+            yield key_digest, environment_id
+            if kind == Kind.SIGNING:
+                yield digest(SIGNING_NAME + name), environment_id
+
+
+class EnvironmentLogQuerySet(TenantQuerySet[Row]):
+    """Rows that know their environment by its number alone, and outlive what they tell of."""
+
+    def within(self, user: Any, right: Right) -> Q:
+        from tenants.models import Environment  # noqa: PLC0415  the models import this module
+
+        return Q(environment_id__in=Environment.objects.permitting(user, right).order_by().values("pk"))
+
+    def in_environment(self, environment_id: int) -> Self:
+        return self.filter(environment_id=environment_id)
+
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     """Tokens of people."""
@@ -120,11 +142,16 @@ def revisions_of(environment_ids: Collection[int]) -> dict[int, str]:
         return dict(cursor.fetchall())
 
 
-def visible_project_ids(user: Any) -> Any:
-    """The projects whose audits a person may read; named by `settings.AUDIT_SCOPE`."""
-    from tenants.models import Project  # noqa: PLC0415  models are not loaded when settings name this function
+def visible_log(user: Any) -> Q:
+    """The audits that a person may read: of a project as a whole, or of an environment; both must be theirs to see.
 
-    return Project.objects.visible_to(user).order_by().values("pk")
+    Named by `settings.AUDIT_SCOPE`.
+    """
+    from tenants.models import Environment, Project  # noqa: PLC0415  models are not loaded when settings name this
+
+    projects = Project.objects.visible_to(user).order_by().values("pk")
+    environments = Environment.objects.visible_to(user).order_by().values("pk")
+    return Q(project_id__in=projects) & (Q(environment_id=None) | Q(environment_id__in=environments))
 
 
 def visible_places(user: Any) -> dict[int, str]:

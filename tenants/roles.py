@@ -8,6 +8,7 @@ from django.db import models
 class Right(StrEnum):
     """What can be permitted."""
 
+    WATCH = "watch"  # be told that something changed
     DECIDE = "decide"  # ask for decisions
     READ = "read"  # configuration, audits, documents for local evaluation
     EDIT = "edit"  # features and experiments
@@ -35,9 +36,9 @@ RIGHTS: dict[str, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.READ}),
     Role.EDITOR: frozenset({Right.READ, Right.EDIT}),
     Role.ADMIN: frozenset({Right.READ, Right.EDIT, Right.ADMINISTER}),
-    Kind.CLIENT: frozenset({Right.DECIDE}),
-    Kind.SERVER: frozenset({Right.DECIDE, Right.READ}),
-    Kind.MANAGE: frozenset({Right.DECIDE, Right.READ, Right.EDIT}),
+    Kind.CLIENT: frozenset({Right.WATCH, Right.DECIDE}),
+    Kind.SERVER: frozenset({Right.WATCH, Right.DECIDE, Right.READ}),
+    Kind.MANAGE: frozenset({Right.WATCH, Right.DECIDE, Right.READ, Right.EDIT}),
     Kind.SIGNING: frozenset({Right.DECIDE}),
 }
 

@@ -48,6 +48,11 @@ class EnvironmentShape(StrictSerializer):
     project = RowId(read_only=True)
     key = serializers.CharField()
     name = serializers.CharField()
+    public_id = serializers.CharField(read_only=True)
+    hide_disabled_flags = serializers.BooleanField(default=False)
+    hide_sensitive_data = serializers.BooleanField(default=False)
+    allow_client_traits = serializers.BooleanField(default=True)
+    persist_traits = serializers.BooleanField(default=True)
     revision = serializers.CharField(read_only=True)
     changed_at = serializers.DateTimeField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)
@@ -68,6 +73,8 @@ class CredentialShape(StrictSerializer):
     name = serializers.CharField()
     hint = serializers.CharField(read_only=True)
     is_active = serializers.BooleanField(read_only=True)
+    encryption_key = serializers.CharField(read_only=True)
+    is_remote_only = serializers.BooleanField(default=False)
     expires_at = serializers.DateTimeField(default=None, allow_null=True)
     last_used_at = serializers.DateTimeField(read_only=True, allow_null=True)
     created_at = serializers.DateTimeField(read_only=True)
@@ -78,6 +85,7 @@ class NewCredentialShape(CredentialShape):
 
     environment = RowId()
     kind = serializers.ChoiceField(Kind.choices)
+    is_encrypted = serializers.BooleanField(default=False, write_only=True)
 
 
 class IssuedCredentialShape(CredentialShape):

@@ -1,4 +1,4 @@
-"""Every write to tenants. `advance` is the one way in which an environment learns that it changed."""
+"""Every write to tenants. `take_turn` is how every edit begins, `advance` how an environment learns of it."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from audits.services import Actor, Place, is_same, record_change
+from audits.services import Actor, Place, is_same, lock_chain, record_change
 from tenants import credentials
 from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project
 from tenants.roles import Kind, Role
+
+ENVIRONMENT_SETTINGS = ("hide_disabled_flags", "hide_sensitive_data", "allow_client_traits", "persist_traits")
 
 advanced: list[Callable[[], object]] = []
 """Called after the commit of every change of a revision. Whoever caches by revision adds itself when it starts."""
@@ -30,6 +32,7 @@ def create_organisation(*, key: str, name: str, actor: Actor) -> Organisation:
 @transaction.atomic
 def update_organisation(organisation: Organisation, *, actor: Actor, **changes: Any) -> Organisation:
     """Rename a tenant; logged in each of its projects."""
+    take_turn(organisation)
     organisation = Organisation.objects.locked().get(pk=organisation.pk)
     before = _values(organisation, *changes)
     _assign(organisation, changes)
@@ -57,6 +60,7 @@ def create_project(
 @transaction.atomic
 def update_project(project: Project, *, actor: Actor, **changes: Any) -> Project:
     """Change a project's key, name or default bucketing. Experiments that exist keep their scheme."""
+    take_turn(project)
     project = Project.objects.locked().get(pk=project.pk)
     _update(project, changes, "project.updated", actor=actor, place=Place(project.pk))
     return project
@@ -64,13 +68,18 @@ def update_project(project: Project, *, actor: Actor, **changes: Any) -> Project
 
 @transaction.atomic
 def create_environment(
-    project: Project, *, key: str, name: str, actor: Actor, source: Environment | None = None
+    project: Project, *, key: str, name: str, actor: Actor, source: Environment | None = None, **settings: bool
 ) -> Environment:
-    """A new environment, in which every feature is off until it is switched. `source` is what it is a clone of."""
-    environment = Environment(project=project, key=key, name=name, revision=token_hex(8))
+    """A new environment, in which every feature is off until it is switched.
+
+    `source` is what it is a clone of: it takes over its settings, where none are given.
+    """
+    take_turn(project)
+    taken_over = _values(source, *ENVIRONMENT_SETTINGS) if source else {}
+    environment = Environment(project=project, key=key, name=name, revision=token_hex(8), **taken_over | settings)
     environment.full_clean()
     environment.save()
-    after = _values(environment, "key", "name") | ({"cloned_from": source.key} if source else {})
+    after = _values(environment, "key", "name", *settings) | ({"cloned_from": source.key} if source else {})
     record_change("environment.created", environment, actor=actor, place=Place(project.pk, environment.pk), after=after)
     advance(environment)
     return environment
@@ -78,7 +87,8 @@ def create_environment(
 
 @transaction.atomic
 def update_environment(environment: Environment, *, actor: Actor, **changes: Any) -> Environment:
-    """Rename an environment."""
+    """Change an environment's key, name or settings."""
+    take_turn(environment)
     environment = Environment.objects.locked().get(pk=environment.pk)
     before = _values(environment, *changes)
     place = Place(environment.project_id, environment.pk)
@@ -99,6 +109,7 @@ def set_role(
     environment: Environment | None = None,
 ) -> Membership:
     """Give a person a role in an organisation, or in one project or environment of it."""
+    take_turn(project or organisation)
     found = Membership.objects.locked().filter(
         user=user, organisation=organisation, project=project, environment=environment
     )
@@ -116,6 +127,7 @@ def set_role(
 @transaction.atomic
 def remove_member(membership: Membership, *, actor: Actor) -> None:
     """Take a role away."""
+    take_turn(membership)
     membership = Membership.objects.locked().get(pk=membership.pk)
     _record_role("membership.removed", membership, actor=actor, before={"role": membership.role}, after={})
     membership.delete()
@@ -129,11 +141,29 @@ def issue_credential(
     name: str,
     actor: Actor,
     expires_at: datetime | None = None,
+    is_encrypted: bool = False,
+    is_remote_only: bool = False,
     key: str | None = None,
 ) -> tuple[Credential, str]:
-    """A new key to an environment, and the key itself, which is shown only now. `key` brings one from elsewhere."""
-    credential, key = _new_credential(environment, kind=kind, name=name, expires_at=expires_at, key=key)
-    _record_key("credential.issued", credential, actor=actor, after=_values(credential, "kind", "name", "expires_at"))
+    """A new key to an environment, and the key itself, which is shown only now. `key` brings one from elsewhere.
+
+    Documents for an encrypted key are so, where the protocol knows that; for one that is remote only there are none.
+    """
+    take_turn(environment)
+    encryption_key = credentials.new_encryption_key() if is_encrypted else ""
+    credential, key = _new_credential(
+        Credential(
+            environment=environment,
+            kind=kind,
+            name=name,
+            expires_at=expires_at,
+            encryption_key=encryption_key,
+            is_remote_only=is_remote_only,
+        ),
+        key,
+    )
+    after = _values(credential, "kind", "name", "expires_at", "is_remote_only") | {"is_encrypted": is_encrypted}
+    _record_key("credential.issued", credential, actor=actor, after=after)
     return credential, key
 
 
@@ -145,6 +175,7 @@ def rotate_credential(
 
     Signing keys are found by their names, so that the second needs one of its own.
     """
+    take_turn(credential)
     credential = Credential.objects.locked().get(pk=credential.pk)
     if not Credential.objects.live().filter(pk=credential.pk).exists():
         raise ValidationError("This key is revoked or has expired; issue a new one.")
@@ -152,7 +183,8 @@ def rotate_credential(
     end = timezone.now() + overlap
     credential.expires_at = min(end, credential.expires_at or end)
     credential.save(update_fields=["expires_at"])
-    second, key = _new_credential(credential.environment, kind=Kind(credential.kind), name=name or credential.name)
+    kept = _values(credential, "environment", "kind", "encryption_key", "is_remote_only")
+    second, key = _new_credential(Credential(name=name or credential.name, **kept))
     after = {"id": second.pk, "kind": second.kind, "name": second.name, "overlaps_until": credential.expires_at}
     _record_key("credential.rotated", second, actor=actor, before=before, after=after)
     return second, key
@@ -161,6 +193,7 @@ def rotate_credential(
 @transaction.atomic
 def update_credential(credential: Credential, *, actor: Actor, **changes: Any) -> Credential:
     """Rename a key, set its expiry, or revoke it with `is_active=False`. It takes effect at once, everywhere."""
+    take_turn(credential)
     credential = Credential.objects.locked().get(pk=credential.pk)
     before = _values(credential, *changes)
     _assign(credential, changes)
@@ -195,6 +228,16 @@ def revoke_api_token(token: ApiToken) -> ApiToken:
     return token
 
 
+def take_turn(row: Any) -> None:
+    """Be the only one who edits the row's project until the transaction ends: the first step of every edit.
+
+    With the turn in hand, nobody else holds what an edit still has to lock, in whatever order it does, and what it
+    checked stays true until it is stored. Where an organisation is edited, it is the turn in all of its projects.
+    """
+    for project_id in _projects_of(row):
+        lock_chain(project_id)
+
+
 def advance(environment: Environment) -> None:
     """Give an environment a fresh revision: the last step of every edit that could change a decision.
 
@@ -214,19 +257,10 @@ def tell_everyone() -> None:
         listener()
 
 
-def _new_credential(
-    environment: Environment, *, kind: Kind, name: str, expires_at: datetime | None = None, key: str | None = None
-) -> tuple[Credential, str]:
-    key = key or credentials.new_key(credentials.PREFIXES[kind])
-    credential = Credential(
-        environment=environment,
-        kind=kind,
-        name=name,
-        digest=credentials.digest(key),
-        hint=credentials.hint(key),
-        sealed=credentials.seal(key) if kind == Kind.SIGNING else "",
-        expires_at=expires_at,
-    )
+def _new_credential(credential: Credential, key: str | None = None) -> tuple[Credential, str]:
+    key = key or credentials.new_key(credentials.PREFIXES[Kind(credential.kind)])
+    credential.digest, credential.hint = credentials.digest(key), credentials.hint(key)
+    credential.sealed = credentials.seal(key) if credential.kind == Kind.SIGNING else ""
     credential.full_clean()
     credential.save()
     return credential, key
@@ -249,11 +283,21 @@ def _record_role(action: str, membership: Membership, *, actor: Actor, **values:
 def _record_in_projects(
     action: str, obj: Organisation | Membership, organisation: Organisation, *, actor: Actor, **values: Any
 ) -> None:
-    """What concerns a whole organisation is logged in each of its projects, which are locked in one order."""
+    """What concerns a whole organisation is logged in each of its projects."""
     for project in organisation.projects.order_by("pk"):
         record_change(action, obj, actor=actor, place=Place(project.pk), **values)
 
 
+def _projects_of(row: Any) -> list[int]:
+    """The projects in whose history an edit of a row is logged, in the order in which they are locked."""
+    if isinstance(row, Organisation):
+        return list(row.projects.order_by("pk").values_list("pk", flat=True))
+    if project_id := row.pk if isinstance(row, Project) else getattr(row, "project_id", None):
+        return [project_id]
+    return _projects_of(next(owner for name in _OWNERS if (owner := getattr(row, name, None))))
+
+
+_OWNERS = ("environment", "state", "experiment", "organisation")
 Row = Project | Environment
 
 

@@ -113,7 +113,7 @@ class EnvironmentApi(TenantViewSet):
     @extend_schema(request=EnvironmentShape, responses=EnvironmentShape, parameters=[IF_MATCH])
     @transaction.atomic
     def update(self, request: Request, pk: int) -> Response:
-        """Change an environment's key or name."""
+        """Change an environment's key, name or settings."""
         environment = self.editable(self.get_object())
         changes = self.validated(EnvironmentShape, partial=self.is_partial())
         environment = self.expect_version(environment)
@@ -138,7 +138,7 @@ class CredentialApi(TenantViewSet):
     @extend_schema(request=CredentialShape, responses=CredentialShape, parameters=[IF_MATCH])
     @transaction.atomic
     def update(self, request: Request, pk: int) -> Response:
-        """Rename a key, or set when it expires."""
+        """Rename a key, set when it expires, or keep documents from it."""
         credential = self.editable(self.get_object())
         changes = self.validated(CredentialShape, partial=self.is_partial())
         return self.stored(services.update_credential(self.expect_version(credential), actor=self.actor(), **changes))

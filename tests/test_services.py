@@ -1,5 +1,6 @@
 """What every edit promises: one change in the log, a new revision where it matters, and nothing the second time."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 
 from audits import services as audits
 from audits.models import Change
@@ -39,6 +41,7 @@ from tests.builders import (
 
 MODULES = (tenants, features, experiments)
 NO_EDITS = {
+    "take_turn": "the first step of the edits, not one of them",
     "advance": "the last step of the edits, not one of them",
     "tell_everyone": "called after a commit; writes nothing",
     "create_organisation": "nothing has a history before its first project",
@@ -53,6 +56,7 @@ NO_EDITS = {
     "holders_of": "reads",
 }
 REFUSALS = (ValidationError, ObjectDoesNotExist)
+HOLDS = re.compile(r"^(INSERT|UPDATE|DELETE)|FOR (NO KEY )?UPDATE")
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +79,7 @@ class Street:
         self.user = a_user()
         self.required = a_feature(self.environment)
         self.segment, self.used = a_segment(self.project), a_segment(self.project)
+        self.audience = a_segment(self.project)
         self.rule = a_rule(self.feature, self.environment, segment=self.used, key="11111111")
         self.other_rule = a_rule(self.feature, self.environment, key="22222222")
         self.override = features.set_override(
@@ -145,6 +150,7 @@ EDITS = (
     an_edit(features.clone_environment, "environment", key="new", name="New", again="refused"),
     an_edit(features.create_feature, "project", key="new", name="New", moves=BOTH, again="refused"),
     an_edit(features.update_feature, "feature", name="Renamed", tags=["a"], moves=BOTH),
+    an_edit(features.update_feature, "feature", value_schema={"type": "boolean"}, moves=BOTH),
     an_edit(features.edit_feature, "feature", "environment", state={"status": "on"}, moves=HERE),
     an_edit(features.edit_feature, "feature", "environment", name="Renamed", state={}, moves=BOTH),
     an_edit(features.archive, "feature", moves=BOTH),
@@ -155,6 +161,7 @@ EDITS = (
     an_edit(experiments.create_experiment, "feature", "environment", name="New", moves=HERE, again="another"),
     an_edit(experiments.create_experiment, "feature", "environment", name="N", key="k", moves=HERE, again="refused"),
     an_edit(experiments.update_experiment, "draft", name="Renamed", rollout_percent=50, moves=HERE),
+    an_edit(experiments.update_experiment, "holder", hash_attribute="account", audience=..., moves=HERE),
     an_edit(experiments.start, "draft", moves=HERE),
     an_edit(experiments.pause, "running", moves=HERE),
     an_edit(experiments.conclude, "running", moves=HERE),
@@ -278,6 +285,18 @@ def fresh(given: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @every_edit
+def test_an_edit_takes_its_turn_before_it_locks_or_writes_anything(edit: Edit) -> None:
+    street = Street()
+    given, arguments = edit.given(street), edit.arguments(street)
+
+    with CaptureQueriesContext(connection) as captured:
+        edit.service(*given, actor=SYSTEM, **arguments)
+
+    kept = [query["sql"] for query in captured if HOLDS.search(query["sql"])]
+    assert "audits_sequence" in kept[edit.service is tenants.create_project]  # a project has no turns before it is made
+
+
+@every_edit
 def test_the_chain_of_changes_holds_after_an_edit(edit: Edit) -> None:
     street = Street()
 
@@ -296,6 +315,44 @@ def test_an_edit_that_cannot_be_logged_leaves_nothing(edit: Edit) -> None:
     with pytest.raises(IntegrityError):
         edit.service(*given, actor=unheard_of, **arguments)
 
+    assert rows() == before
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "fixed"),
+    [
+        *((features.update_feature, "feature", fixed) for fixed in ("key", "number", "project")),
+        *((features.update_segment, "segment", fixed) for fixed in ("key", "project")),
+        *((features.update_rule, "rule", fixed) for fixed in ("key", "state")),
+        *((experiments.update_layer, "layer", fixed) for fixed in ("key", "seed", "project")),
+        *((experiments.update_variant, "variant", fixed) for fixed in ("key", "number", "experiment")),
+        *((experiments.update_experiment, "draft", fixed) for fixed in ("key", "number", "feature", "environment")),
+        *((experiments.update_experiment, "draft", fixed) for fixed in ("bucketing", "layer")),
+    ],
+    ids=lambda part: getattr(part, "__name__", part),
+)
+def test_what_a_row_is_known_by_stays(service: Callable[..., Any], name: str, fixed: str) -> None:
+    street = Street()
+    row = getattr(street, name)
+    other: dict[str, Any] = {
+        "key": "other",
+        "seed": "other",
+        "number": 77,
+        "bucketing": "feature_hub",
+        "layer": street.layer,
+        "project": street.neighbour,
+        "feature": street.required,
+        "environment": street.sibling,
+        "state": features.state_of(street.required, street.environment),
+        "experiment": street.running,
+    }
+    before = rows()
+
+    with pytest.raises(ValidationError) as raised:
+        service(row, actor=SYSTEM, **{fixed: other[fixed]})
+    service(row, actor=SYSTEM, **{fixed: getattr(row, fixed)})
+
+    assert raised.value.message_dict == {fixed: ["This cannot be changed."]}
     assert rows() == before
 
 

@@ -17,11 +17,14 @@ STATE_DIR = env.state_dir
 OPEN_ENVIRONMENT = env.open_environment
 PORT = env.port
 RECORD_DECISIONS = env.record_decisions
+STREAM_SLOTS = env.stream_slots
+RATE_LIMIT = env.rate_limit
+PROTOCOL_OPTIONS = {"abetterchoice": {"clock_skew": env.abc_clock_skew, "strict_status": env.abc_strict_status}}
 ADMIN_USERNAME = env.admin_username
 ADMIN_EMAIL = env.admin_email
 ADMIN_PASSWORD = env.admin_password
-# The audit knows no tenants; these functions tell it whose rows somebody may read, and how environments are called.
-AUDIT_SCOPE = "tenants.querysets.visible_project_ids"
+# The audit knows no tenants; these functions tell it which rows somebody may read, and how environments are called.
+AUDIT_SCOPE = "tenants.querysets.visible_log"
 AUDIT_PLACES = "tenants.querysets.visible_places"
 
 with suppress(OSError):  # check switchyard.E001 explains it better than a traceback here would

@@ -8,13 +8,15 @@ from django.db import transaction
 
 from audits.services import Actor, Place, change, record_change
 from experiments.models import SLOTS, Experiment, Layer, SlotRange
+from experiments.services.experiments import attribute_complaint, locked
 from tenants.models import Environment, Project
-from tenants.services import advance
+from tenants.services import advance, take_turn
 
 
 @transaction.atomic
 def create_layer(project: Project, *, key: str, name: str, actor: Actor) -> Layer:
     """A new layer, all of its slots free."""
+    take_turn(project)
     layer = Layer(project=project, key=key, name=name)
     layer.full_clean()
     layer.save()
@@ -26,7 +28,7 @@ def create_layer(project: Project, *, key: str, name: str, actor: Actor) -> Laye
 def update_layer(layer: Layer, *, actor: Actor, **changes: Any) -> Layer:
     """Rename a layer. Its key and seed are for ever."""
     layer = _locked(layer)
-    if values := change(layer, changes):
+    if values := change(layer, changes, fixed=("key", "seed", "project")):
         place = Place(layer.project_id)
         record_change("layer.updated", layer, actor=actor, place=place, before=values[0], after=values[1])
     return layer
@@ -54,12 +56,13 @@ def hold_slots(experiment: Experiment, layer: Layer, *, slots: int, actor: Actor
 
     Asking for the number that it holds changes nothing. Slots that are not free are refused.
     """
-    layer = _locked(layer)
-    experiment = Experiment.objects.locked().select_related("environment").get(pk=experiment.pk)
+    layer, experiment = _locked(layer), locked(experiment)
     if layer.project_id != experiment.environment.project_id:
         raise ValidationError({"layer": f"{layer} is not a layer of the experiment's project."})
     if experiment.layer_id not in {None, layer.pk}:
         raise ValidationError({"layer": f"{experiment} holds slots of another layer; release them first."})
+    if complaint := attribute_complaint(experiment, layer):
+        raise ValidationError({"layer": complaint})
     before = _held(experiment)
     _resize(layer, experiment.environment, experiment, slots)
     if experiment.layer_id is None:
@@ -72,10 +75,9 @@ def hold_slots(experiment: Experiment, layer: Layer, *, slots: int, actor: Actor
 @transaction.atomic
 def release_slots(experiment: Experiment, *, actor: Actor) -> Experiment:
     """Take an experiment out of its layer."""
+    experiment = locked(experiment)
     if experiment.layer_id is None:
         return experiment
-    _locked(Layer(pk=experiment.layer_id))
-    experiment = Experiment.objects.locked().select_related("environment").get(pk=experiment.pk)
     before = _held(experiment)
     experiment.slot_ranges.all().delete()
     experiment.layer = None
@@ -144,6 +146,7 @@ def _values(layer: Layer | None, ranges: Iterable[SlotRange]) -> dict[str, Any]:
 
 
 def _locked(layer: Layer) -> Layer:
+    take_turn(layer)
     return Layer.objects.locked().get(pk=layer.pk)
 
 

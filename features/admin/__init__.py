@@ -1,7 +1,8 @@
-"""Flags, their states and segments in the admin. One module a noun."""
+"""Flags, their states and segments in the admin, and what was seen of them. One module a noun."""
 
 from features.admin.features import FeatureAdmin
+from features.admin.observations import IdentityAdmin, UsageAdmin
 from features.admin.segments import SegmentAdmin
 from features.admin.states import FeatureStateAdmin
 
-__all__ = ["FeatureAdmin", "FeatureStateAdmin", "SegmentAdmin"]
+__all__ = ["FeatureAdmin", "FeatureStateAdmin", "IdentityAdmin", "SegmentAdmin", "UsageAdmin"]

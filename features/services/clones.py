@@ -7,8 +7,8 @@ from django.db import models, transaction
 
 from audits.services import Actor
 from decisions.engine.types import Status
-from features.models import Feature, FeatureState, Override, Prerequisite, Rule, StatusChoice
-from tenants.models import Environment, Project
+from features.models import FeatureState, Override, Prerequisite, Rule, StatusChoice
+from tenants.models import Environment
 from tenants.services import create_environment
 
 
@@ -28,11 +28,8 @@ def clone_environment(source: Environment, *, key: str, name: str, actor: Actor)
     Experiments are not cloned: where one is served, the feature is off, and rules with an experiment are left out.
     Rules keep their keys, so that whoever is inside a percentage is inside it in the clone as well.
     """
-    # Every edit of a project waits for the project's sequence, to be logged; `create_environment` takes it, so that
-    # nothing changes while it is copied. What the copies refer to is locked before that, as edits do.
-    project = Project.objects.locked().get(pk=source.project_id)
-    list(Feature.objects.locked().in_project(project.pk).order_by("pk"))
-    environment = create_environment(project, key=key, name=name, actor=actor, source=source)
+    environment = create_environment(source.project, key=key, name=name, actor=actor, source=source)
+    # Nothing of the project changes from here on: creating the environment has taken the turn.
     states = FeatureState.objects.in_environment(source.pk).select_related("feature").order_by("feature__number")
     switched_off = tuple(state.feature.key for state in states if _serves_an_experiment(state))
     copies = dict(zip((state.pk for state in states), _copied_states(states, environment), strict=True))

@@ -7,22 +7,26 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from audits.services import Actor, Place, change, check_all, record_change
+from audits.services import Actor, Place, change, check_all, is_same, record_change
 from decisions.engine import validate
-from features.models import Feature, FeatureState
-from features.services.states import first_values, locked_state, set_state, state_of
-from features.values import complaint_about_schema
+from features.models import Feature, FeatureState, ValueType
+from features.services.states import locked_state, set_state, state_of
+from features.services.stored_values import complaint_about_stored
+from features.values import complaint_about_first_values, complaint_about_schema, first_values
 from tenants.models import Environment, Project
-from tenants.services import advance
+from tenants.services import advance, take_turn
+
+FIXED = ("key", "number", "project")
 
 
 @transaction.atomic
 def create_feature(project: Project, *, key: str, name: str, actor: Actor, **details: Any) -> Feature:
     """A new feature, off in every environment. A key that the project has already is refused."""
+    take_turn(project)
     project = Project.objects.locked().get(pk=project.pk)
     project.feature_sequence += 1
     feature = Feature(project=project, number=project.feature_sequence, key=key, name=name, **details)
-    _check(feature)
+    _check_with_values(feature)
     project.save(update_fields=["feature_sequence"])
     feature.save()
     for environment in project.environments.order_by("pk"):
@@ -34,9 +38,14 @@ def create_feature(project: Project, *, key: str, name: str, actor: Actor, **det
 
 @transaction.atomic
 def update_feature(feature: Feature, *, actor: Actor, **changes: Any) -> Feature:
-    """Change what a feature is called and how it is described. Its key and number are for ever."""
+    """Change what a feature is called and what it may serve. Its key and number are for ever.
+
+    Another type or schema is refused while anything is stored that would break it.
+    """
+    take_turn(feature)
     feature = Feature.objects.locked().select_related("project").get(pk=feature.pk)
-    if values := change(feature, changes, check=_check):
+    check = _check_with_values if _is_other_kind(feature, changes) else _check
+    if values := change(feature, changes, check=check, fixed=FIXED):
         _record("feature.updated", feature, actor=actor, before=values[0], after=values[1])
         _advance_all(feature)
     return feature
@@ -56,6 +65,7 @@ def edit_feature(
 @transaction.atomic
 def archive(feature: Feature, *, actor: Actor) -> Feature:
     """Put a feature away: applications no longer find it. Its history and its key stay."""
+    take_turn(feature)
     feature = Feature.objects.locked().get(pk=feature.pk)
     if feature.archived_at:
         return feature
@@ -70,13 +80,33 @@ def restore(feature: Feature, *, actor: Actor) -> Feature:
     return update_feature(feature, actor=actor, archived_at=None)
 
 
+def _is_other_kind(feature: Feature, changes: Mapping[str, Any]) -> bool:
+    """Whether an edit changes what values the feature may have."""
+    asked = {name: changes[name] for name in ("value_type", "value_schema") if name in changes}
+    return not is_same(asked, {name: getattr(feature, name) for name in asked})
+
+
 def _check(feature: Feature) -> None:
+    check_all(feature, _complaints(feature))
+
+
+def _check_with_values(feature: Feature) -> None:
+    """The same, and whether every value that it has still fits."""
+    complaints = _complaints(feature)
+    if feature.value_type in ValueType.values and "value_schema" not in complaints:
+        complaint = complaint_about_stored(feature) if feature.pk else None
+        if complaint := complaint or complaint_about_first_values(feature):
+            complaints["value_schema" if feature.value_schema is not None else "value_type"] = complaint
+    check_all(feature, complaints)
+
+
+def _complaints(feature: Feature) -> dict[str, str]:
     tags, complaints = feature.tags, dict[str, str]()
     if not isinstance(tags, list) or not all(isinstance(tag, str) and validate.key(tag) is None for tag in tags):
         complaints["tags"] = "Must be a list of names."
     if complaint := complaint_about_schema(feature.value_schema):
         complaints["value_schema"] = complaint
-    check_all(feature, complaints)
+    return complaints
 
 
 def _record(action: str, feature: Feature, *, actor: Actor, **values: Any) -> None:

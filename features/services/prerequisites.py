@@ -11,7 +11,7 @@ from decisions.engine.evaluate import PREREQUISITE_DEPTH, unmeetable
 from features.models import Feature, Prerequisite
 from features.services.states import locked_state, record_in_state
 from features.values import complaint_about
-from tenants.models import Environment, Project
+from tenants.models import Environment
 
 
 @transaction.atomic
@@ -26,8 +26,8 @@ def set_prerequisite(
     value: Any = None,
 ) -> Prerequisite:
     """What another feature must answer before this one is anything but off. Doing it twice changes nothing."""
-    Project.objects.locked().get(pk=feature.project_id)  # two edits at once could close a circle between them
     state = locked_state(feature, environment)
+    required = Feature.objects.get(pk=required.pk)
     changes = {"enabled": enabled, "needs_value": needs_value, "value": value}
     _check(feature, environment, required, **changes)
     found = state.prerequisites.filter(feature=required).first()

@@ -36,7 +36,7 @@ def create_rule(feature: Feature, environment: Environment, *, actor: Actor, **d
 def update_rule(rule: Rule, *, actor: Actor, **changes: Any) -> Rule:
     """Change what a rule does. Doing it twice changes nothing."""
     rule, state = _locked(rule)
-    if values := change(rule, changes, check=_check):
+    if values := change(rule, changes, check=_check, fixed=("key", "state")):
         record_in_state("rule.updated", state, rule, actor=actor, before=_plain(values[0]), after=_plain(values[1]))
     return rule
 

@@ -3,15 +3,16 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import models, transaction
 
 from audits.services import Actor, Place, change, check_all, record_change
 from decisions.engine import validate
-from decisions.engine.conditions.binding import complaints, leaves, segment_complaints
+from decisions.engine.conditions.binding import Binder, complaints, leaves, segment_complaints
+from decisions.engine.conditions.nodes import Nobody
 from decisions.engine.conditions.operators import SEGMENTS
 from features.models import Rule, Segment
 from tenants.models import Project
-from tenants.services import advance
+from tenants.services import advance, take_turn
 
 
 @transaction.atomic
@@ -19,7 +20,7 @@ def create_segment(
     project: Project, *, key: str, name: str, conditions: Any, actor: Actor, description: str = ""
 ) -> Segment:
     """A new segment. Everything that is wrong with its conditions is said at once."""
-    project = Project.objects.locked().get(pk=project.pk)
+    take_turn(project)
     segment = Segment(project=project, key=key, name=name, conditions=conditions, description=description)
     _check(segment)
     segment.save()
@@ -30,9 +31,9 @@ def create_segment(
 @transaction.atomic
 def update_segment(segment: Segment, *, actor: Actor, **changes: Any) -> Segment:
     """Change whom a segment means, or what it is called. Its key is for ever. Doing it twice changes nothing."""
-    Project.objects.locked().get(pk=segment.project_id)
+    take_turn(segment)
     segment = Segment.objects.locked().get(pk=segment.pk)
-    if values := change(segment, changes, check=_check):
+    if values := change(segment, changes, check=_check, fixed=("key", "project")):
         _record("segment.updated", segment, actor=actor, before=values[0], after=values[1])
     return segment
 
@@ -40,7 +41,7 @@ def update_segment(segment: Segment, *, actor: Actor, **changes: Any) -> Segment
 @transaction.atomic
 def delete_segment(segment: Segment, *, actor: Actor) -> None:
     """Remove a segment that nothing refers to; otherwise a complaint that names its users."""
-    Project.objects.locked().get(pk=segment.project_id)
+    take_turn(segment)
     segment = Segment.objects.locked().get(pk=segment.pk)
     if users := users_of(segment):
         raise ValidationError(f"{segment} is used by {', '.join(users)}.", code="in_use")
@@ -52,12 +53,9 @@ def users_of(segment: Segment) -> list[str]:
     """Everything that would lose its meaning without a segment."""
     others = Segment.objects.in_project(segment.project_id).exclude(pk=segment.pk)
     found = [f"segment {other}" for other in others if mentions(other.conditions, segment.key)]
-    rules = Rule.objects.filter(state__feature__project_id=segment.project_id).select_related(
-        "state__feature", "state__environment__project"
-    )
     found += [
         f"{rule} of {rule.state}"
-        for rule in rules
+        for rule in _rules_in(segment.project_id)
         if rule.segment_id == segment.pk or mentions(rule.conditions, segment.key)
     ]
     return found + [f"experiment {experiment}" for experiment in segment.audience_of.all()]
@@ -82,13 +80,28 @@ def condition_complaints(conditions: Any, project_id: int) -> list[str]:
 
 def _check(segment: Segment) -> None:
     others = Segment.objects.in_project(segment.project_id).exclude(pk=segment.pk).trees()
-    before = others | dict(Segment.objects.filter(pk=segment.pk).values_list("key", "conditions"))
     trees = others | {segment.key: segment.conditions}
     found = _tree_complaints(segment.conditions, trees) or segment_complaints(segment.key, trees)
-    for key in [] if found else others:
-        if segment_complaints(key, trees) and not segment_complaints(key, before):
-            found.append(f"segment {key} would break: {segment_complaints(key, trees)[0]}")
+    stored = Segment.objects.filter(pk=segment.pk).trees()
+    if not found and stored and stored != {segment.key: segment.conditions}:  # others may rest on what it says
+        before = _broken(segment.project_id, others | stored)
+        after = _broken(segment.project_id, trees)
+        found = [f"{user} would break: {after[user]}" for user in after if user not in before]
     check_all(segment, {"conditions": found} if found else {})
+
+
+def _broken(project_id: int, trees: dict[str, Any]) -> dict[str, str]:
+    """The segments and rules that would mean nobody if these were the project's segments, and why."""
+    binder = Binder(trees)
+    nodes = {f"segment {key}": binder.bind({"operator": "in_segment", "value": key}) for key in trees}
+    rules = (rule for rule in _rules_in(project_id) if rule.conditions is not None)
+    nodes |= {f"{rule} of {rule.state}": binder.bind(rule.conditions) for rule in rules}
+    return {name: node.reason for name, node in nodes.items() if isinstance(node, Nobody)}
+
+
+def _rules_in(project_id: int) -> "models.QuerySet[Rule]":
+    rules = Rule.objects.filter(state__feature__project_id=project_id)
+    return rules.select_related("state__feature", "state__environment__project")
 
 
 def _tree_complaints(conditions: Any, trees: dict[str, Any]) -> list[str]:

@@ -8,18 +8,11 @@ from typing import Any
 from django.db import models, transaction
 
 from audits.services import Actor, Place, check_all, is_same, record_change
-from features.models import Feature, FeatureState, StatusChoice, ValueType
+from features.models import Feature, FeatureState, StatusChoice
 from features.schedules import ramp_complaint, steps_complaint
-from features.values import complaint_about
+from features.values import complaint_about, first_values
 from tenants.models import Environment
-from tenants.services import advance
-
-_FIRST_VALUES: dict[str, tuple[Any, Any]] = {
-    ValueType.BOOLEAN: (True, False),
-    ValueType.STRING: ("on", "off"),
-    ValueType.NUMBER: (1, 0),
-    ValueType.JSON: ({}, {}),
-}
+from tenants.services import advance, take_turn
 
 
 def state_of(feature: Feature, environment: Environment) -> FeatureState:
@@ -62,6 +55,8 @@ def set_state(feature: Feature, environment: Environment, *, actor: Actor, **cha
 
 
 def locked_state(feature: Feature, environment: Environment) -> FeatureState:
+    """A feature's state as it is now, which nobody else edits until the transaction ends."""
+    take_turn(environment)
     state_of(feature, environment)
     return (
         FeatureState.objects.locked()
@@ -105,12 +100,6 @@ def record_in_state(
     place = Place(state.environment.project_id, state.environment_id)
     record_change(action, obj, actor=actor, place=place, before=before, after=after)
     advance(state.environment)
-
-
-def first_values(feature: Feature) -> dict[str, Any]:
-    """What a new state serves, by the type of its feature."""
-    on_value, off_value = _FIRST_VALUES[feature.value_type]
-    return {"on_value": on_value, "off_value": off_value}
 
 
 def _values(state: FeatureState, changes: Iterable[str]) -> dict[str, Any]:

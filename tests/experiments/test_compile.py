@@ -6,21 +6,22 @@ from audits.services import SYSTEM
 from decisions.engine import types
 from experiments.compile import experiments_of
 from experiments.services import pause, update_experiment, update_variant
-from features.compile import segments_of
+from features.compile import segments_in, segments_of
 from features.services import switch
 from tenants.models import Environment
-from tests.builders import a_running_experiment, a_variant, an_environment, an_experiment
+from tests.builders import a_feature, a_running_experiment, a_variant, an_environment, an_experiment
 
 pytestmark = pytest.mark.django_db
 
 
 def compiled(environment: Environment) -> dict[int, types.Experiment]:
-    return experiments_of(environment.pk, segments_of(environment.project_id))
+    return experiments_of(environment.pk, segments_of(segments_in(environment.project_id)))
 
 
 def test_an_experiment_keeps_its_meaning() -> None:
     environment = an_environment()
-    row = a_running_experiment(environment, name="Colours", seed="2024q4", bucketing="feature_hub", rollout_percent=50)
+    given = {"name": "Colours", "seed": "2024q4", "bucketing": "feature_hub", "rollout_percent": 50}
+    row = a_running_experiment(environment, a_feature(environment, value_type="json"), **given)
     a_variant(row, key="blue", weight=7, value={"hue": 240}, payload={"ui": "v3"})
 
     experiment = compiled(environment)[row.pk]

@@ -121,6 +121,38 @@ def test_an_experiment_is_in_one_layer_of_its_project(environment: Environment, 
         services.set_holdout(layer, an_environment(), slots=1, actor=SYSTEM)
 
 
+def test_experiments_of_a_layer_are_bucketed_by_one_attribute(environment: Environment, layer: Layer) -> None:
+    sibling = an_environment(environment.project)
+    first = hold(an_experiment(environment, hash_attribute="account"), layer, 10)
+    logged = Change.objects.count() + 2  # the experiments that are made here
+
+    for place, attribute in [(environment, ""), (sibling, "company")]:
+        with pytest.raises(ValidationError, match=rf"layer {layer.key} are bucketed by the attribute 'account'"):
+            hold(an_experiment(place, hash_attribute=attribute), layer, 10)
+
+    assert list(layer.experiments.all()) == [first]
+    assert Change.objects.filter(action="experiment.slots_held").count() == 1
+    assert logged <= Change.objects.count() <= logged + 2
+    assert hold(an_experiment(sibling, hash_attribute="account"), layer, 10).layer == layer
+
+
+def test_an_experiment_changes_its_attribute_only_while_it_is_alone_in_its_layer(
+    environment: Environment, layer: Layer
+) -> None:
+    first = hold(an_experiment(environment), layer, 10)
+    services.update_experiment(first, hash_attribute="account", actor=SYSTEM)
+    second = hold(an_experiment(environment, hash_attribute="account"), layer, 10)
+
+    with pytest.raises(ValidationError, match=rf"layer {layer.key} .* 'account'.*by the subject's own key") as raised:
+        services.update_experiment(first, hash_attribute="", name="Renamed", actor=SYSTEM)
+
+    assert raised.value.message_dict.keys() == {"hash_attribute"}
+    assert Experiment.objects.get(pk=first.pk).name == first.name
+    services.release_slots(second, actor=SYSTEM)
+    assert services.update_experiment(first, hash_attribute="", actor=SYSTEM).hash_attribute == ""
+    services.update_experiment(second, hash_attribute="company", actor=SYSTEM)
+
+
 @pytest.mark.parametrize("slots", [0, 10])
 def test_a_layer_in_use_is_not_deleted_and_its_users_are_named(
     environment: Environment, layer: Layer, slots: int

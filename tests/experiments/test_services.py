@@ -1,5 +1,6 @@
 """What an experiment and its variants may be, and when it may run."""
 
+import re
 from typing import Any
 
 import pytest
@@ -34,6 +35,21 @@ def test_an_experiment_keeps_the_scheme_that_its_project_had_when_it_was_made() 
     after = an_experiment(environment)
 
     assert (Experiment.objects.get(pk=before.pk).bucketing, after.bucketing) == ("feature_hub", "growthbook")
+
+
+@pytest.mark.parametrize(
+    ("bucketing", "seed"),
+    [("flagsmith", r"[1-9][0-9]*"), ("go_feature_flag", "checkout"), ("growthbook", ""), ("feature_hub", "")],
+)
+def test_the_first_seed_is_one_that_the_schemes_own_clients_can_hash_with(bucketing: str, seed: str) -> None:
+    environment = an_environment()
+    feature = a_feature(environment, key="checkout")
+
+    made = an_experiment(environment, feature, bucketing=bucketing)
+    given = an_experiment(environment, feature, bucketing=bucketing, seed="mine")
+
+    assert re.fullmatch(seed, made.seed)
+    assert given.seed == "mine"
 
 
 def test_an_experiment_in_another_project_than_its_feature_is_refused() -> None:
@@ -90,6 +106,20 @@ def test_a_variant_that_cannot_be_stored_is_refused(changes: dict[str, Any]) -> 
 
     assert a_variant(experiment).public_id == "var-001"
     assert Variant.objects.count() == 1
+
+
+@pytest.mark.parametrize("value", ["text", 1, {}])
+def test_a_variants_own_value_is_one_that_the_feature_may_serve(value: Any) -> None:
+    experiment = an_experiment(an_environment())
+    variant = a_variant(experiment, value=True)
+
+    with pytest.raises(ValidationError) as created:
+        a_variant(experiment, value=value, weight=-1)
+    with pytest.raises(ValidationError) as updated:
+        services.update_variant(variant, value=value, weight=-1, actor=SYSTEM)
+
+    assert created.value.message_dict.keys() == updated.value.message_dict.keys() == {"value", "weight"}
+    assert services.update_variant(variant, value=None, payload={"value": value}, actor=SYSTEM).value is None
 
 
 def test_a_variants_key_is_taken_once_in_an_experiment() -> None:

@@ -17,7 +17,7 @@ from decisions.snapshots import read
 from experiments.compile import experiments_of
 from experiments.services import hold_slots, update_experiment
 from features import services
-from features.compile import features_of, segments_of, thousandths
+from features.compile import features_of, segments_in, segments_of, thousandths
 from features.models import Feature
 from features.services import archive
 from tenants.models import Environment
@@ -40,7 +40,7 @@ SUBJECTS = [f"user-{number}" for number in range(1_000)]
 
 
 def compiled(environment: Environment) -> list[types.Feature]:
-    segments = segments_of(environment.project_id)
+    segments = segments_of(segments_in(environment.project_id))
     experiments = experiments_of(environment.pk, segments)
     return list(features_of(environment.project_id, environment.pk, experiments, segments))
 
@@ -330,6 +330,23 @@ def test_a_rule_with_an_experiment_of_another_environment_is_never_on(steps: lis
     overwrite("features_rule", "experiment_id", elsewhere.pk, rule.pk)
 
     assert answer(environment, feature, at=NOON).value == "on"
+
+
+@pytest.mark.parametrize("steps", [[], [{"at": "2000-01-01", "status": "on"}]])
+def test_an_experiment_on_another_feature_is_never_served(steps: list[Any]) -> None:
+    environment = an_environment()
+    feature = a_feature(environment, value_type="string", state={"status": "on"})
+    other = a_running_experiment(environment)
+    rule = a_rule(feature, environment, value="rule", steps=steps)
+    overwrite("features_rule", "experiment_id", other.pk, rule.pk)
+
+    assert answer(environment, feature, at=NOON).value == "on"
+    assert answer(environment, other.feature).in_experiment
+
+    overwrite("features_featurestate", "active_experiment_id", other.pk, feature.states.get().pk)
+    overwrite("features_featurestate", "status", "experiment", feature.states.get().pk)
+    assert not answer(environment, feature, at=NOON).in_experiment
+    assert answer(environment, feature, at=NOON).value == "off"
 
 
 def test_a_state_with_an_experiment_of_another_environment_or_a_status_that_is_none_fails_closed() -> None:

@@ -6,12 +6,23 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from audits.services import SYSTEM
+from decisions.engine.evaluate import Snapshot, decide
+from decisions.engine.types import Subject
+from decisions.snapshots import read
 from features import services
 from features.models import Feature
 from features.values import complaint_about, complaint_about_schema
+from tenants.models import Environment
 from tests.builders import a_feature, a_rule, an_environment
 
-COLOURS = {"type": "object", "required": ["hue"], "properties": {"hue": {"type": "integer", "maximum": 360}}}
+HUE = {"type": "integer", "maximum": 360}
+COLOURS = {"type": "object", "required": ["hue"], "properties": {"hue": HUE}, "default": {"hue": 0}}
+
+
+def read_all(environment: Environment) -> Snapshot:
+    snapshot = read(environment.pk)
+    assert snapshot is not None
+    return snapshot.features
 
 
 @pytest.mark.parametrize(
@@ -71,6 +82,35 @@ def test_nothing_is_stored_that_breaks_the_schema() -> None:
             attempt()
 
     assert services.state_of(feature, environment).on_value == {"hue": 1}
+
+
+@pytest.mark.django_db
+def test_a_feature_begins_with_the_default_of_its_schema_in_every_environment() -> None:
+    environment = an_environment()
+    feature = a_feature(environment, value_type="json", value_schema=COLOURS)
+    younger = an_environment(environment.project)
+
+    served = [decide(read_all(place), feature.key, Subject("ada")).value for place in (environment, younger)]
+
+    assert served == [{"hue": 0}] * 2
+    for place in (environment, younger):
+        state = services.state_of(feature, place)
+        assert (state.on_value, state.off_value) == ({"hue": 0}, {"hue": 0})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("schema", [{"required": ["hue"]}, {"maxProperties": 0, "default": {"hue": 1}}, False])
+def test_a_schema_that_does_not_allow_what_the_feature_begins_with_is_refused(schema: Any) -> None:
+    environment = an_environment()
+    feature = a_feature(environment, value_type="json", state={"on_value": {"hue": 1}, "off_value": {"hue": 1}})
+
+    with pytest.raises(ValidationError) as created:
+        a_feature(environment, value_type="json", value_schema=schema)
+    with pytest.raises(ValidationError) as updated:
+        services.update_feature(feature, value_schema=schema, actor=SYSTEM)
+
+    assert created.value.message_dict.keys() == updated.value.message_dict.keys() == {"value_schema"}
+    assert Feature.objects.get().value_schema is None
 
 
 @pytest.mark.django_db
