@@ -8,9 +8,7 @@ import pydantic
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 from decisions.protocols import protocols
-from decisions.protocols._base import Protocol, Route
-
-REFERENCE = "#/components/schemas/{name}"
+from decisions.protocols._base import WEBSOCKET, Protocol, Route
 
 
 def add_protocol_routes(result: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -18,6 +16,8 @@ def add_protocol_routes(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     for protocol in protocols():
         for route in protocol.routes:
+            if route.is_alias or route.method == WEBSOCKET:
+                continue
             operations = result["paths"].setdefault(route.path, {})
             operations[route.method.lower()] = _operation(protocol, route, schemas)
     result["paths"] = dict(sorted(result["paths"].items()))
@@ -29,14 +29,14 @@ def _operation(protocol: Protocol, route: Route, schemas: dict[str, Any]) -> dic
         "operationId": re.sub(r"\W+", "_", f"{protocol.slug}_{route.path}_{route.method.lower()}").strip("_"),
         "summary": route.summary,
         "tags": [protocol.slug],
-        "responses": {"200": {"description": "", "content": _json(_schema(route.response, schemas))}},
+        "responses": {"200": {"description": "", "content": _json(_schema(route.response, protocol, schemas))}},
     }
     if route.right is not None:
         operation["security"] = [{"environmentKey": []}, {}] if protocol.is_open else [{"environmentKey": []}]
     if names := re.findall(r"\{(\w+)\}", route.path):
         operation["parameters"] = [_path_parameter(name) for name in names]
     if route.request is not None:
-        operation["requestBody"] = {"required": True, "content": _json(_schema(route.request, schemas))}
+        operation["requestBody"] = {"required": True, "content": _json(_schema(route.request, protocol, schemas))}
     return operation
 
 
@@ -48,16 +48,18 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def _schema(shape: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+def _schema(shape: Any, protocol: Protocol, schemas: dict[str, Any]) -> dict[str, Any]:
+    """A shape's schema. Those that it refers to bear their protocol's name: several have a `Flag`."""
     if shape is None:
         return {}
+    reference = f"#/components/schemas/{protocol.slug}.{{name}}"
     if isinstance(shape, type) and issubclass(shape, pydantic.BaseModel):
-        schema = shape.model_json_schema(ref_template=REFERENCE.format(name="{model}"))
-        schemas.update(schema.pop("$defs", {}))
-        return schema
-    (found,), components = msgspec.json.schema_components([shape], ref_template=REFERENCE)
-    schemas.update(components)
-    return found
+        schema = shape.model_json_schema(ref_template=reference.replace("{name}", "{model}"))
+        components = schema.pop("$defs", {})
+    else:
+        (schema,), components = msgspec.json.schema_components([shape], ref_template=reference)
+    schemas.update({f"{protocol.slug}.{name}": component for name, component in components.items()})
+    return schema
 
 
 class EnvironmentKeyScheme(OpenApiAuthenticationExtension):

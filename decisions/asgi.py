@@ -7,11 +7,13 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
 
+from django.conf import settings
 from django.db import connections
 
-from decisions.gateway import Cold, Gateway, Match, Response, Waiting
+from decisions.gateway import Cold, Gateway, Listening, Match, Response, Waiting, browser_headers
 from decisions.process import gateway, stop
-from decisions.protocols._base import BODY_LIMIT, Request
+from decisions.protocols._base import BODY_LIMIT, WEBSOCKET, Headers, Refusal, Request
+from decisions.streams import Hub, Shutdown
 from decisions.wsgi import PATIENCE
 
 Scope = dict[str, Any]
@@ -20,6 +22,8 @@ Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BEYOND_REASON = 4 * BODY_LIMIT  # bytes
+GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER = 1001, 1008, 1013  # RFC 6455, 7.4.1, and its registry
+_NOT_FOUND = Response(404, (("Content-Type", "application/json"),), b'{"detail":"Not Found"}')
 
 
 class Gone(Exception):
@@ -34,14 +38,27 @@ def mount(application: Application) -> Application:
             await _lifespan(receive, send)
             return
         front = gateway()
-        match = front.find(scope["path"]) if scope["type"] == "http" else None
-        if match is None:
-            await application(scope, capped(receive), send)
-            return
+        match = front.find(scope["path"])
         with suppress(Gone):
-            await _send(send, await respond(front, match, scope, receive))
+            if scope["type"] == "websocket":
+                await talk(front, match, scope, receive, send)
+            elif match is None:
+                await application(scope, capped(receive), send)
+            else:
+                await _answer(front, match, scope, receive, send)
 
     return mounted
+
+
+async def _answer(front: Gateway, match: Match, scope: Scope, receive: Receive, send: Send) -> None:
+    request = _request(scope, scope["method"])
+    response = await respond(front, match, request, receive)
+    if not isinstance(response, Listening):
+        await _send(send, response)
+    elif request.method == "HEAD":
+        await _send(send, Response(200, stream_headers(response), b""))
+    else:
+        await _stream(front, match, request, response, receive, send)
 
 
 async def _send(send: Send, response: Response) -> None:
@@ -63,26 +80,122 @@ def capped(receive: Receive) -> Receive:
     return receive_capped
 
 
-async def respond(front: Gateway, match: Match, scope: Scope, receive: Receive) -> Response:
-    """Answer one call. What is in memory is answered here; what must be loaded, in a thread."""
+def _request(scope: Scope, method: str) -> Request:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    request = Request(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
-    body = await _body(receive)
+    return Request(method, scope["path"], scope["query_string"].decode("latin-1"), headers)
+
+
+async def respond(front: Gateway, match: Match, request: Request, receive: Receive) -> Response | Listening:
+    """Answer one call. What is in memory is answered here; what must be loaded, in a thread."""
+    body = await _body(receive, match.body_limit(request.method))
     if body is None:
         return front.too_large(match, request)
     request.body = body
-    try:
-        response = front.respond(match, request)
-    except Cold:
-        response = await asyncio.to_thread(_load_and_respond, front, match, request)
+    response = await _respond(front, match, request)
     return await _settled(front, match, request, response) if isinstance(response, Waiting) else response
 
 
-def _load_and_respond(front: Gateway, match: Match, request: Request) -> Response | Waiting:
+async def _respond(front: Gateway, match: Match, request: Request) -> Response | Waiting | Listening:
+    try:
+        return front.respond(match, request)
+    except Cold:
+        return await asyncio.to_thread(_load_and_respond, front, match, request)
+
+
+def _load_and_respond(front: Gateway, match: Match, request: Request) -> Response | Waiting | Listening:
     try:
         return front.respond(match, request, load=True)
     finally:
         connections.close_all()
+
+
+async def _stream(
+    front: Gateway, match: Match, request: Request, listening: Listening, receive: Receive, send: Send
+) -> None:
+    """An answer that goes on, in pieces."""
+    try:
+        listener = _hub(front).open(listening)
+    except Refusal as refusal:
+        await _send(send, front.refused(match, request, refusal))
+        return
+
+    async def tell(message: bytes) -> None:
+        await send({"type": "http.response.body", "body": message, "more_body": True})
+
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in stream_headers(listening)]
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await listener.tell(tell, gone)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        listener.leave()
+
+
+def stream_headers(listening: Listening) -> Headers:
+    """Nothing between us and the caller is to keep or collect what is sent."""
+    stream = listening.stream
+    given = (("Content-Type", stream.content_type), ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no"))
+    return (*given, *stream.headers, *browser_headers(listening.protocol))
+
+
+async def talk(front: Gateway, match: Match | None, scope: Scope, receive: Receive, send: Send) -> None:
+    """A websocket: the same as a stream, in texts. One that is refused is closed before it is opened."""
+    await receive()
+    response = None if match is None else await _respond(front, match, _request(scope, WEBSOCKET))
+    if not isinstance(response, Listening):
+        await _deny(scope, send, response if isinstance(response, Response) else _NOT_FOUND)
+        return
+    try:
+        listener = _hub(front).open(response)
+    except Refusal:
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER})
+        return
+
+    async def tell(message: bytes) -> None:
+        if message:
+            await send({"type": "websocket.send", "text": message.decode()})
+
+    await send({"type": "websocket.accept"})
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await listener.tell(tell, gone)
+        if not gone.done():
+            await send({"type": "websocket.close", "code": GOING_AWAY})
+    finally:
+        gone.cancel()
+        listener.leave()
+
+
+async def _deny(scope: Scope, send: Send, response: Response) -> None:
+    """Say why, where the server can; it answers 403 otherwise."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+        return
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    await send({"type": "websocket.http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": response.body})
+
+
+async def _until_gone(receive: Receive) -> None:
+    """What a listener says is of no interest; that it leaves is."""
+    while True:
+        message = await receive()
+        if message["type"] in {"http.disconnect", "websocket.disconnect"}:
+            return
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def _hub(front: Gateway) -> Hub:
+    """The hub of this loop, for this gateway."""
+    loop = asyncio.get_running_loop()
+    hub = _hubs.get(loop)
+    if hub is None or hub.freshness is not front.freshness:
+        hub = _hubs[loop] = Hub(front.freshness, settings.STREAM_SLOTS)
+    return hub
 
 
 class Mailbox:
@@ -130,7 +243,7 @@ async def _settled(front: Gateway, match: Match, request: Request, waiting: Wait
     return waiting.finish() if is_done else front.unavailable(match, request)
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(receive: Receive, limit: int) -> bytes | None:
     """The whole body; None if it is too large. Raises `Gone` if the caller does not finish it."""
     body = bytearray()
     while True:
@@ -138,7 +251,7 @@ async def _body(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise Gone
         body += message.get("body", b"")
-        if len(body) > BODY_LIMIT:
+        if len(body) > limit:
             return None
         if not message.get("more_body"):
             return bytes(body)
@@ -147,12 +260,17 @@ async def _body(receive: Receive) -> bytes | None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     """Start with the server and stop with it, so that no decision that was queued is lost."""
     loop = asyncio.get_running_loop()
+    shutdown = None
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            await loop.run_in_executor(None, gateway)
+            shutdown = Shutdown(_hub(await loop.run_in_executor(None, gateway)))
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            if shutdown:
+                shutdown.forget()
+            if hub := _hubs.pop(loop, None):
+                hub.close()
             await loop.run_in_executor(None, partial(stop))
             await send({"type": "lifespan.shutdown.complete"})
             return

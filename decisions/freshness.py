@@ -4,6 +4,9 @@ through a memory-mapped bell, and everywhere by a poll a second, which alone is 
 import mmap
 import os
 import threading
+from collections import Counter
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from random import SystemRandom
@@ -16,6 +19,7 @@ from django.db import connection
 
 from decisions.snapshots import EnvironmentSnapshot, Shelf
 from tenants import services
+from tenants.credentials import digest
 from tenants.models import Credential, Environment
 
 log = structlog.get_logger(__name__)
@@ -82,8 +86,13 @@ class Freshness:
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
+        self.watched: Counter[int] = Counter()
+        """How many listen to each environment: what they listen to is kept fresh though nobody else asks for it."""
+        self.moved: list[Callable[[int], None]] = []
+        """Called with an environment's id, in any thread, when there is a new snapshot of it."""
         self._index: Index | None = None
         self._looked_at = 0.0
+        self._refreshed_at = datetime.fromtimestamp(0, UTC)
         self._complained_at = -COMPLAINT_SECONDS
         self._refreshing = threading.Lock()
         self._wake = threading.Event()
@@ -91,8 +100,8 @@ class Freshness:
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    def environment_of_key(self, digest: str) -> int | None:
-        return self._index.keys.get(digest) if self._index else None
+    def environment_of_key(self, key_digest: str) -> int | None:
+        return self._index.keys.get(key_digest) if self._index else None
 
     def environment_at(self, path: str) -> int | None:
         """The environment named "organisation/project/environment"."""
@@ -115,6 +124,10 @@ class Freshness:
     def is_ready(self) -> bool:
         """Whether the index has been read at all. The database being away later changes nothing."""
         return self._index is not None
+
+    def refreshed_at(self) -> datetime:
+        """When the index was last read."""
+        return self._refreshed_at
 
     def refresh_quietly(self) -> bool:
         """Refresh; on any failure keep what is there, and say so once a minute. Answers whether it went well."""
@@ -168,28 +181,36 @@ class Freshness:
             paths[f"{organisation}/{project}/{key}"] = pk
         self._index = Index(revisions, paths, self._read_keys(revisions))
         self._looked_at = monotonic()
+        self._refreshed_at = datetime.now(UTC)
 
     def _read_keys(self, revisions: dict[int, str]) -> dict[str, int]:
         if self._index is None:
-            return dict(Credential.objects.live().order_by().values_list("digest", "environment_id"))
+            return dict(Credential.objects.live().lookups()) | self._public_ids(revisions)
         moved = {pk for pk, revision in revisions.items() if self._index.revisions.get(pk) != revision}
         if not moved and revisions.keys() == self._index.revisions.keys():
             return self._index.keys
-        unmoved = {digest: pk for digest, pk in self._index.keys.items() if pk in revisions and pk not in moved}
-        found = Credential.objects.live().order_by().filter(environment_id__in=moved)
-        return unmoved | dict(found.values_list("digest", "environment_id"))
+        unmoved = {key: pk for key, pk in self._index.keys.items() if pk in revisions and pk not in moved}
+        found = Credential.objects.live().filter(environment_id__in=moved).lookups()
+        return unmoved | dict(found) | self._public_ids(moved)
+
+    @staticmethod
+    def _public_ids(environment_ids: Collection[int]) -> dict[str, int]:
+        rows = Environment.objects.filter(pk__in=environment_ids).order_by().values_list("public_id", "pk")
+        return {digest(public_id): pk for public_id, pk in rows}
 
     def _reload(self) -> None:
-        index = self._index
-        for snapshot in self.shelf.held():
-            revision = index.revisions.get(snapshot.environment_id) if index else None
-            if revision != snapshot.revision:
-                self._reload_one(snapshot.environment_id, revision)
+        revisions = self._index.revisions if self._index else {}
+        held = {snapshot.environment_id: snapshot.revision for snapshot in self.shelf.held()}
+        for environment_id in held.keys() | +self.watched:
+            if held.get(environment_id, "") != revisions.get(environment_id):
+                self._reload_one(environment_id, revisions.get(environment_id))
 
     def _reload_one(self, environment_id: int, revision: str | None) -> None:
         """One environment that cannot be compiled keeps its last good snapshot, and does not hold up the others."""
         try:
             self.shelf.load(environment_id, revision=revision or "gone")
+            for tell in self.moved:
+                tell(environment_id)
         except Exception as error:  # noqa: BLE001  a poisoned row raises anything
             self._complain(error, environment_id=environment_id)
 

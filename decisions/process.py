@@ -8,6 +8,7 @@ from django.conf import settings
 
 from decisions.freshness import Freshness
 from decisions.gateway import Gateway
+from decisions.observer import Observer
 from decisions.protocols import protocols
 from decisions.recorder import Recorder
 from decisions.sinks import DatabaseSink, ForgetfulSink
@@ -36,7 +37,15 @@ def _start() -> Gateway:
         freshness = Freshness(shelf)
         recorder = Recorder(DatabaseSink(shelf) if settings.RECORD_DECISIONS else ForgetfulSink())
         freshness.start()
-        started = Gateway(protocols(), freshness, recorder, open_environment=settings.OPEN_ENVIRONMENT)
+        spoken = protocols(settings.PROTOCOL_OPTIONS)
+        started = Gateway(
+            spoken,
+            freshness,
+            recorder,
+            Observer(),
+            open_environment=settings.OPEN_ENVIRONMENT,
+            rate_limit=settings.RATE_LIMIT,
+        )
         _running[os.getpid()] = started
         return started
 
@@ -47,4 +56,5 @@ def stop() -> None:
         running = _running.pop(os.getpid(), None)
     if running:
         running.recorder.close()
+        running.observer.close()
         running.freshness.stop()

@@ -2,16 +2,22 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import time
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from decisions.engine.evaluate import Snapshot, compile_snapshot
-from experiments.compile import experiments_of
-from features.compile import features_of, segments_of
+from decisions.engine.types import Experiment, Feature, Segment
+from experiments.compile import experiments_of, layers_in
+from features.compile import features_of, segments_in, segments_of
+from tenants.credentials import SIGNING_NAME, digest, unseal
 from tenants.models import Credential, Environment
-from tenants.roles import RIGHTS, Right
+from tenants.roles import RIGHTS, Kind, Right
+
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,37 @@ class Grant:
     kind: str
     rights: frozenset[Right]
     expires_at: float | None = None
+    secret: str | None = field(default=None, repr=False)
+    """What the caller must sign with, where the key itself does not travel."""
+    encryption_key: str = field(default="", repr=False)
+    is_remote_only: bool = False
+
+    @property
+    def can_read(self) -> bool:
+        """Whether its bearer sees what is kept from applications in other people's hands."""
+        return Right.READ in self.rights
 
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= time()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Where an environment belongs, and how it wants to be spoken of."""
+
+    key: str
+    name: str
+    public_id: str
+    project_id: int
+    project_key: str
+    project_name: str
+    organisation_id: int
+    organisation_key: str
+    organisation_name: str
+    hide_disabled_flags: bool
+    hide_sensitive_data: bool
+    allow_client_traits: bool
+    persist_traits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +69,32 @@ class EnvironmentSnapshot:
     project_id: int
     revision: str
     changed_at: datetime
+    about: About
     features: Snapshot
+    """Every feature, ready to decide."""
+    public_features: Snapshot
+    """The same without those that are only for servers."""
+    definitions: Mapping[str, Feature] = field(repr=False)
+    """Every feature as it was compiled, in the order of their numbers."""
+    segments: Mapping[str, Segment] = field(repr=False)
+    experiments: Mapping[str, Experiment] = field(repr=False)
+    """Those that a feature or a rule serves, by key."""
+    layers: tuple[str, ...]
+    """The keys of the project's layers."""
     grants: Mapping[str, Grant] = field(repr=False)
     """By the digest of the key."""
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def features_for(self, grant: Grant) -> Snapshot:
+        """The features that the bearer of a key may see, ready to decide."""
+        return self.features if grant.can_read else self.public_features
+
+    def keep(self, name: Hashable, make: Callable[[], Kept]) -> Kept:
+        """What `make` makes, made once: documents and answers that are the same for all who ask."""
+        found = self._kept.get(name)
+        if found is None:
+            found = self._kept.setdefault(name, make())
+        return cast(Kept, found)
 
 
 class Moved(Exception):
@@ -45,13 +102,13 @@ class Moved(Exception):
 
 
 def read(environment_id: int) -> EnvironmentSnapshot | None:
-    """Compile an environment from the database, in a dozen queries; None if there is no such environment.
+    """Compile an environment from the database, in a fixed number of queries; None if there is no such environment.
 
     Every edit moves the revision in its own transaction. If the revision is the same before and after, then nothing was
     edited in between, at whatever isolation the database reads.
     """
     for _attempt in range(5):
-        environment = Environment.objects.filter(pk=environment_id).first()
+        environment = Environment.objects.filter(pk=environment_id).select_related("project__organisation").first()
         if environment is None:
             return None
         snapshot = _compile(environment)
@@ -61,21 +118,67 @@ def read(environment_id: int) -> EnvironmentSnapshot | None:
 
 
 def _compile(environment: Environment) -> EnvironmentSnapshot:
-    segments = segments_of(environment.project_id)
-    experiments = experiments_of(environment.pk, segments)
+    segments = segments_in(environment.project_id)
+    binder = segments_of(segments)
+    experiments = experiments_of(environment.pk, binder, key_prefix=f"{environment.public_id}_")
+    definitions = {
+        feature.key: feature for feature in features_of(environment.project_id, environment.pk, experiments, binder)
+    }
+    features = compile_snapshot(definitions.values())
     return EnvironmentSnapshot(
         environment_id=environment.pk,
         project_id=environment.project_id,
         revision=environment.revision,
         changed_at=environment.changed_at,
-        features=compile_snapshot(features_of(environment.project_id, environment.pk, experiments, segments)),
-        grants={row.digest: _grant(row) for row in environment.credentials.live()},
+        about=_about(environment),
+        features=features,
+        public_features={key: features[key] for key, feature in definitions.items() if not feature.is_server_only},
+        definitions=MappingProxyType(definitions),
+        segments=MappingProxyType(segments),
+        experiments=MappingProxyType({experiment.key: experiment for experiment in experiments.values()}),
+        layers=layers_in(environment.project_id),
+        grants=dict(_grants(environment)),
     )
 
 
+def _about(environment: Environment) -> About:
+    project, organisation = environment.project, environment.project.organisation
+    return About(
+        key=environment.key,
+        name=environment.name,
+        public_id=environment.public_id,
+        project_id=project.pk,
+        project_key=project.key,
+        project_name=project.name,
+        organisation_id=organisation.pk,
+        organisation_key=organisation.key,
+        organisation_name=organisation.name,
+        hide_disabled_flags=environment.hide_disabled_flags,
+        hide_sensitive_data=environment.hide_sensitive_data,
+        allow_client_traits=environment.allow_client_traits,
+        persist_traits=environment.persist_traits,
+    )
+
+
+def _grants(environment: Environment) -> Iterator[tuple[str, Grant]]:
+    """By digest: of the keys, of the names of signing keys, and of the environment's own public name."""
+    yield digest(environment.public_id), Grant(0, "public", frozenset({Right.WATCH}))
+    for row in environment.credentials.live():
+        grant = _grant(row)
+        yield row.digest, grant
+        if row.kind == Kind.SIGNING and (secret := unseal(row.sealed)):
+            yield digest(SIGNING_NAME + row.name), replace(grant, secret=secret)
+
+
 def _grant(row: Credential) -> Grant:
-    expires_at = row.expires_at.timestamp() if row.expires_at else None
-    return Grant(row.pk, row.kind, RIGHTS[row.kind], expires_at)
+    return Grant(
+        credential_id=row.pk,
+        kind=row.kind,
+        rights=RIGHTS[row.kind],
+        expires_at=row.expires_at.timestamp() if row.expires_at else None,
+        encryption_key=row.encryption_key,
+        is_remote_only=row.is_remote_only,
+    )
 
 
 class Shelf:

@@ -5,9 +5,9 @@ from concurrent.futures import wait
 from http import HTTPStatus
 from typing import Any
 
-from decisions.gateway import Gateway, Match, Response, Waiting
+from decisions.gateway import Gateway, Listening, Match, Response, Waiting
 from decisions.process import gateway
-from decisions.protocols._base import BODY_LIMIT, Request
+from decisions.protocols._base import Kind, Refusal, Request
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
@@ -36,11 +36,15 @@ def respond(front: Gateway, match: Match, environ: Environ) -> Response:
     request = Request(
         environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), _headers(environ)
     )
-    body = _body(environ)
+    body = _body(environ, match.body_limit(request.method))
     if body is None:
         return front.too_large(match, request)
     request.body = body
     response = front.respond(match, request, load=True)
+    if isinstance(response, Listening):
+        return front.refused(
+            match, request, Refusal(Kind.UNAVAILABLE, "streams are open at the web process")
+        )
     if not isinstance(response, Waiting):
         return response
     wait([response.pending.future], timeout=PATIENCE)
@@ -52,13 +56,13 @@ def _headers(environ: Environ) -> dict[str, str]:
     return headers | {"content-type": environ["CONTENT_TYPE"]} if environ.get("CONTENT_TYPE") else headers
 
 
-def _body(environ: Environ) -> bytes | None:
+def _body(environ: Environ, limit: int) -> bytes | None:
     """The whole body; None if it is too large. A server ends a chunked one by itself, so reading on is safe there."""
     length = environ.get("CONTENT_LENGTH") or "0"
     announced = int(length[:20]) if length.isascii() and length.isdigit() else 0
-    if announced > BODY_LIMIT:
+    if announced > limit:
         return None
     if "HTTP_TRANSFER_ENCODING" in environ:
-        announced = BODY_LIMIT + 1
+        announced = limit + 1
     body: bytes = environ["wsgi.input"].read(announced) if announced else b""
-    return None if len(body) > BODY_LIMIT else body
+    return None if len(body) > limit else body

@@ -154,6 +154,7 @@ def ask(gateway: Gateway, visit: Visit, key: str | None) -> Response:
     if isinstance(response, Waiting):
         response.pending.future.exception(timeout=10)
         return response.finish()
+    assert isinstance(response, Response)
     return response
 
 

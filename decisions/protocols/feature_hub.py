@@ -12,10 +12,10 @@ from audits.records import Record
 from decisions.engine import validate
 from decisions.engine.evaluate import decide
 from decisions.engine.public_ids import EXPERIMENT, optional_id
-from decisions.engine.types import Decision, Fault, Reason, Subject
+from decisions.engine.types import Decision, Fault, Reason
+from decisions.protocols import _fastapi
 from decisions.protocols._base import Call, Kind, Pending, Protocol, Refusal, Reply, Route, header
 from decisions.snapshots import EnvironmentSnapshot
-from tenants import bodies
 
 REASONS = {
     Reason.OFF: "feature_off",
@@ -24,6 +24,12 @@ REASONS = {
     Reason.EXPERIMENT_INACTIVE: "experiment_inactive",
     Reason.NOT_IN_ROLLOUT: "not in rollout",
     Reason.ASSIGNED: "assigned",
+    # What the document does not know is told in its nearest words.
+    Reason.NOT_IN_AUDIENCE: "not in rollout",
+    Reason.NOT_IN_LAYER: "not in rollout",
+    Reason.PREREQUISITE: "feature_off",
+    Reason.OVERRIDE: "feature_on",
+    Reason.RULE: "feature_on",
 }
 FAULTS = {
     Fault.FLAG_NOT_FOUND: (Kind.NOT_FOUND, "feature not found"),
@@ -76,12 +82,12 @@ class Answer(msgspec.Struct):
 def decisions(call: Call) -> Pending:
     """POST /decisions: decide, store, and answer what is stored under the request id."""
     ask = read(call)
-    subject = Subject(ask.user_id, ask.context or {})
-    if ask.feature_key not in call.snapshot.features:
+    subject = call.subject(ask.user_id, ask.context or {})
+    if ask.feature_key not in call.features:
         raise Refusal(*FAULTS[Fault.FLAG_NOT_FOUND])
 
     def draft(snapshot: EnvironmentSnapshot) -> Record | Refusal:
-        decision = decide(snapshot.features, ask.feature_key, subject)
+        decision = decide(snapshot.features_for(call.grant), ask.feature_key, subject)
         if decision.fault:
             return Refusal(*FAULTS[decision.fault])
         return record_of(snapshot, ask, decision)
@@ -95,40 +101,7 @@ def read(call: Call) -> Ask | AskExplained:
     if content_type == "application/json":
         with suppress(Refusal):
             return call.body(Ask)
-    try:
-        return bodies.read(call.request.body, content_type, AskExplained)
-    except pydantic.ValidationError as error:
-        raise Refusal(Kind.MALFORMED, "malformed request", complaints_of(error)) from error
-    except validate.JsonRefused as error:
-        raise Refusal(Kind.MALFORMED, error.message, [json_complaint(error)]) from error
-
-
-def complaints_of(error: pydantic.ValidationError, where: str = "body") -> list[dict[str, Any]]:
-    """Pydantic's complaints as FastAPI lists them: `type`, `loc`, `msg`, `input` and sometimes `ctx`."""
-    return [_complaint(dict(item), where) for item in error.errors(include_url=False)]
-
-
-def _complaint(item: dict[str, Any], where: str) -> dict[str, Any]:
-    item["loc"] = [where, *item["loc"]]
-    if "ctx" in item:
-        item["ctx"] = {
-            name: str(value) if isinstance(value, Exception) else value for name, value in item["ctx"].items()
-        }
-    if item["type"] == "missing" and where == "query":
-        item["input"] = None
-    if item["loc"] == ["body"] and item["input"] is None:
-        item |= {"type": "missing", "msg": "Field required"}
-    return item
-
-
-def json_complaint(error: validate.JsonRefused) -> dict[str, Any]:
-    """Bytes that are no JSON, as FastAPI says it; or JSON beyond our limits, in the same shape."""
-    if not error.malformed:
-        return {"type": "value_error", "loc": ["body"], "msg": f"Value error, {error.message}", "input": {}}
-    context = {"error": error.message}
-    return {
-        "type": "json_invalid", "loc": ["body", error.position], "msg": "JSON decode error", "input": {}, "ctx": context
-    }  # fmt: skip
+    return _fastapi.read(call.request, AskExplained)
 
 
 def record_of(snapshot: EnvironmentSnapshot, ask: Ask | AskExplained, decision: Decision) -> Record:

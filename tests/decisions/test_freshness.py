@@ -16,7 +16,7 @@ from decisions import freshness
 from decisions.engine.evaluate import decide
 from decisions.engine.types import Subject
 from decisions.freshness import Bell, Freshness, SilentBell
-from decisions.gateway import Gateway, Response, Waiting
+from decisions.gateway import Gateway, Listening, Response, Waiting
 from decisions.protocols._base import Request
 from decisions.snapshots import Shelf
 from features import services as features
@@ -194,7 +194,7 @@ def test_a_quiet_refresh_costs_one_query(watch: Freshness, django_assert_num_que
         watch.refresh()
 
 
-def respond(gateway: Gateway, key: str, request_id: str) -> Response | Waiting:
+def respond(gateway: Gateway, key: str, request_id: str) -> Response | Waiting | Listening:
     body = {"request_id": request_id, "feature_key": "checkout", "user_id": "u"}
     headers = {"content-type": "application/json", "x-environment-key": key}
     match = gateway.find("/decisions")

@@ -17,6 +17,7 @@ def ask(gateway: Gateway, key: str | None, **body: Any) -> Response:
     if isinstance(response, Waiting):
         response.pending.future.exception(timeout=10)
         return response.finish()
+    assert isinstance(response, Response)
     return response
 
 

@@ -14,7 +14,7 @@ from decisions.engine.types import Subject
 from decisions.snapshots import EnvironmentSnapshot, Shelf, read
 from tests.builders import a_feature, a_key, a_running_experiment, an_environment
 
-QUERIES = 12
+QUERIES = 13
 
 
 @pytest.mark.django_db

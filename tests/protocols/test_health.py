@@ -4,6 +4,7 @@ import pytest
 
 from decisions.freshness import Freshness
 from decisions.gateway import Gateway, Response
+from decisions.observer import Observer
 from decisions.process import gateway
 from decisions.protocols import protocols
 from decisions.protocols._base import Request
@@ -31,7 +32,7 @@ def test_a_process_is_ready_once_it_has_read_its_configuration(api: Client) -> N
 
 
 def test_a_process_that_has_read_nothing_is_starting() -> None:
-    front = Gateway(protocols(), Freshness(Shelf()), Recorder(ForgetfulSink()))
+    front = Gateway(protocols(), Freshness(Shelf()), Recorder(ForgetfulSink()), Observer())
     match = front.find("/readyz")
     assert match is not None
 

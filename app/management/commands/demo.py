@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
+from app.tries import tries
 from audits.services import SYSTEM
 from experiments import services as experiments
 from features import services as features
@@ -160,6 +161,8 @@ def instructions(found: dict[str, Any]) -> str:
             f"  curl -sS -X POST {base}/features -H 'Content-Type: application/json' \\",
             '    -d \'{"key":"new_checkout","name":"New Checkout"}\'',
         ]
+    for title, asked in tries(base, development, found["project"]["key"]):
+        lines += ["", f"{title}:", *(f"  {line}" for line in asked)]
     return "\n".join([*lines, ""])
 
 
