@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmarks import audits, decisions, engine, peers, report
+from benchmarks import audits, decisions, engine, peers, report, scale
 from benchmarks.installation import DATABASES, Installation, fresh
 from benchmarks.rounds import Pace
 
@@ -86,12 +86,14 @@ def main(arguments: Sequence[str]) -> int:
     print(
         "\n## engine\n", report.engine(engine.measure(calls=20_000 if options.quick else 100_000)), sep="\n", flush=True
     )
+    print("\n## engine at scale\n", report.scale(scale.measure()), sep="\n", flush=True)
     matches = peers.measure(repeats=5 if options.quick else 15)
     print("\n## engine beside its peers\n", report.peers(matches), sep="\n", flush=True)
     failures: list[str] = []
     for name in options.databases:
         with fresh(name, workers=options.workers) as installation:
             failures += show_decisions(name, installation, pace)
+            print("", report.compiled(scale.measure_database(installation)), sep="\n", flush=True)
         if options.audits:
             with fresh(name, workers=options.workers) as installation:
                 failures += show_audits(name, installation)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks.audits import Page
-from benchmarks.engine import Cost
+from benchmarks.engine import Cost as DecideCost
 from benchmarks.peers import Match
 from benchmarks.rounds import Figures
+from benchmarks.scale import Compiled, Cost
 
 SERVER_HEADINGS = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "RSS MB", "errors")
 
@@ -56,7 +57,7 @@ def ratios(values: Mapping[str, float]) -> str:
     return "\n".join(f"{name}: {value:.2f}" for name, value in values.items())
 
 
-def engine(costs: Iterable[Cost]) -> str:
+def engine(costs: Iterable[DecideCost]) -> str:
     """One line for each status and size of the snapshot."""
     rows = ((c.status, f"{c.features:,}", f"{c.min_us:.3f}", f"{c.median_us:.3f}") for c in costs)
     return table(("decide", "features", "min µs", "median µs"), rows)
@@ -68,6 +69,21 @@ def peers(matches: Iterable[Match]) -> str:
         (m.peer, m.flags, str(m.features), f"{m.ours_us:.2f}", f"{m.theirs_us:.2f}", f"{m.ratio:.1f}") for m in matches
     )
     return table(("peer", "flags", "features", "ours µs", "theirs µs", "ratio"), rows)
+
+
+def scale(cost: Cost) -> str:
+    """One line for each thing that is done in a large environment."""
+    rows = (
+        ("one decision, µs", f"{cost.one_us:.2f}"),
+        ("decide_all of 200 features, µs", f"{cost.all_us:.0f}"),
+        ("compile, ms", f"{cost.compile_ms:.0f}"),
+    )
+    return table(("1,000 features, 100 segments, 3 rules each", "best"), rows)
+
+
+def compiled(found: Compiled) -> str:
+    """One sentence."""
+    return f"compile {found.features:,} features: {found.compile_ms:.0f} ms in {found.queries} queries"
 
 
 def audits(pages: Sequence[Page]) -> str:

@@ -8,28 +8,20 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import cast
 
-from decisions.engine.choices import (
-    Always,
-    Chain,
-    Choice,
-    Impossible,
-    Overridden,
-    Required,
-    Ruled,
-    Switched,
-    Timeline,
-    experiment_choice,
-    feature_after,
-    off,
-    rule_after,
-)
-from decisions.engine.types import FULL, Decision, Fault, Feature, Reason, Rule, Status, Step, Subject
+from decisions.engine.choices.assignments import experiment_choice
+from decisions.engine.choices.base import Always, Chain, Choice, Final, Finals, Never
+from decisions.engine.choices.gates import Impossible, Overridden, Required
+from decisions.engine.choices.outcomes import off
+from decisions.engine.choices.percentages import Switched
+from decisions.engine.choices.rules import Ruled
+from decisions.engine.choices.timelines import Timeline, feature_after, rule_after
+from decisions.engine.types import FULL, Decision, Fault, Feature, Known, Reason, Rule, Status, Subject
 
 PREREQUISITE_DEPTH = 10
 PREREQUISITE_COST = 1_000
 """How many features one answer may ask, counting each as often as it is asked."""
 
-Snapshot = Mapping[str, Choice]
+Snapshot = Finals
 """Every feature of one environment, ready to decide: feature key to its choice."""
 
 
@@ -37,9 +29,9 @@ def compile_snapshot(features: Iterable[Feature]) -> Snapshot:
     """Prepare every feature once. The result is immutable."""
     found = {feature.key: feature for feature in features}
     circular = unmeetable(found)
-    choices: dict[str, Choice] = {}
+    choices: dict[str, Final] = {}
     for key, feature in found.items():
-        choices[key] = prepare(feature, choices, is_possible=key not in circular)
+        choices[key] = cast(Final, prepare(feature, choices, is_possible=key not in circular))
     return MappingProxyType(choices)
 
 
@@ -48,32 +40,33 @@ def decide(snapshot: Snapshot, feature_key: str, subject: Subject) -> Decision:
     choice = snapshot.get(feature_key)
     if choice is None:
         return Decision(Feature(feature_key), Reason.UNDECIDED, fault=Fault.FLAG_NOT_FOUND)
-    return cast(Decision, choice(subject))
+    return choice.choose(subject, None)
 
 
 def decide_all(snapshot: Snapshot, subject: Subject) -> dict[str, Decision]:
     """What `subject` gets from every feature."""
-    return {key: cast(Decision, choice(subject)) for key, choice in snapshot.items()}
+    known: Known = {}
+    return {key: choice.choose(subject, known) for key, choice in snapshot.items()}
 
 
-def prepare(feature: Feature, choices: Mapping[str, Choice] | None = None, *, is_possible: bool = True) -> Choice:
+def prepare(feature: Feature, choices: Finals, *, is_possible: bool) -> Choice:
     """All outcomes of a feature, and the choice between them, which always ends with a decision.
 
     `choices` are those of all features, where prerequisites are looked up when somebody asks.
     """
     if feature.steps:
-        phases = [feature_after(feature, taken) for taken in beginnings(feature.steps)]
-        prepared = tuple(prepare(phase, choices, is_possible=is_possible) for phase in phases)
-        return Timeline(moments(feature.steps), prepared)
+        return Timeline(
+            feature.steps, lambda taken: prepare(feature_after(feature, taken), choices, is_possible=is_possible)
+        )
     if feature.status is Status.OFF:
         return Always(off(feature))
     gates: list[Choice] = []
     if feature.overrides:
         gates.append(Overridden(feature))
     if feature.prerequisites:
-        gates.append(Required(feature, {} if choices is None else choices) if is_possible else Impossible(feature))
+        gates.append(Required(feature, choices) if is_possible else Impossible(feature))
     gates += [rule_choice(feature, rule) for rule in feature.rules]
-    return Chain((*gates, last_choice(feature))) if gates else last_choice(feature)
+    return Chain(tuple(gates), last_choice(feature)) if gates else last_choice(feature)
 
 
 def last_choice(feature: Feature) -> Choice:
@@ -88,23 +81,8 @@ def last_choice(feature: Feature) -> Choice:
 def rule_choice(feature: Feature, rule: Rule) -> Choice:
     """A rule, in all the states that its schedule takes it through."""
     if rule.steps:
-        phases = [rule_choice(feature, rule_after(rule, taken)) for taken in beginnings(rule.steps)]
-        return Timeline(moments(rule.steps), tuple(phases))
-    return Ruled(feature, rule) if rule.is_on else Chain(())
-
-
-def in_order(steps: tuple[Step, ...]) -> list[Step]:
-    return sorted(steps, key=lambda step: step.at)
-
-
-def moments(steps: tuple[Step, ...]) -> tuple[float, ...]:
-    return tuple(step.at for step in in_order(steps))
-
-
-def beginnings(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
-    """The steps that have been taken in each phase: none, the first, the first two …"""
-    ordered = in_order(steps)
-    return [tuple(ordered[:count]) for count in range(len(ordered) + 1)]
+        return Timeline(rule.steps, lambda taken: rule_choice(feature, rule_after(rule, taken)))
+    return Ruled(feature, rule) if rule.is_on else Never()
 
 
 def unmeetable(features: Mapping[str, Feature]) -> set[str]:

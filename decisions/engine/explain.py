@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from decisions.engine.choices import Trace
+from decisions.engine.choices.base import Trace
 from decisions.engine.evaluate import Snapshot, decide
 from decisions.engine.types import Decision, Subject
 

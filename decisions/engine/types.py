@@ -3,7 +3,7 @@
 All of them are immutable. Percentages are integers in thousandths of a percent (0..100_000), so that splits are exact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -65,8 +65,21 @@ class Subject:
     at: float = 0.0
 
 
+Known = dict[Any, bool]
+"""What has been found out about one subject while features are decided together; whoever decides one keeps nothing."""
+Holds = Callable[[Subject, Known | None], bool]
+"""Whether a subject is meant. Total."""
+
+
 class Condition(Protocol):
     """Whether a subject is meant, and why. Total."""
+
+    @property
+    def holds(self) -> Holds: ...
+
+    @property
+    def lone_segment(self) -> Holds | None:
+        """What the segment asks, where a condition is that the subject is in one, and nothing else."""
 
     def __call__(self, subject: Subject) -> bool: ...
 
@@ -137,6 +150,18 @@ class Experiment:
     """Half-open ranges of the layer's slots."""
     key_prefix: str = ""
     """Goes before the subject's key in the Flagsmith scheme, whose clients hash "environment key_identifier"."""
+    audience_tree: Any = None
+    """The audience as it is written, for documents that carry it; None is everyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Subjects under a name, as documents carry them; conditions are bound to its tree beforehand."""
+
+    id: int
+    key: str
+    name: str
+    tree: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +176,8 @@ class Rule:
     is_on: bool = True
     steps: tuple[Step, ...] = ()
     ramp: Ramp | None = None
+    tree: Any = None
+    """The condition as it is written, for documents that carry it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +216,12 @@ class Feature:
     prerequisites: tuple[Prerequisite, ...] = ()
     steps: tuple[Step, ...] = ()
     ramp: Ramp | None = None
+    value_type: str = "boolean"
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    is_server_only: bool = False
+    created_at: float = 0.0
+    """Seconds since the epoch. Like everything from `value_type` on, it is told, and decides nothing."""
 
 
 @dataclass(frozen=True, slots=True)

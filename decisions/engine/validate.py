@@ -76,14 +76,14 @@ def runnable(weights: Sequence[int]) -> str | None:
     return None
 
 
-def json_value(value: Any) -> str | None:
+def json_value(value: Any, *, nodes: int = JSON_NODES) -> str | None:
     """A JSON value that both databases store and give back unchanged: bounded, finite, clean text."""
-    nodes = 0
+    counted = 0
     level: list[Any] = [value]
     for _depth in range(JSON_DEPTH + 1):
-        nodes += len(level)
-        if nodes > JSON_NODES:
-            return f"must not hold more than {JSON_NODES} values"
+        counted += len(level)
+        if counted > nodes:
+            return f"must not hold more than {nodes} values"
         for item in level:
             if complaint := _scalar(item):
                 return complaint
@@ -117,7 +117,7 @@ class JsonRefused(ValueError):
         self.message, self.position, self.malformed = message, position, malformed
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, nodes: int = JSON_NODES) -> Any:
     """Bytes to a JSON value within the limits of `json_value`, or one `JsonRefused` that says what is wrong."""
     try:
         value = json.loads(body.decode(), parse_constant=_refuse_constant)
@@ -131,7 +131,7 @@ def parse_json(body: bytes) -> Any:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
         raise JsonRefused("must not contain integers beyond 64 bits", malformed=False) from error
-    if complaint := json_value(value):
+    if complaint := json_value(value, nodes=nodes):
         raise JsonRefused(complaint, malformed=False)
     return value
 

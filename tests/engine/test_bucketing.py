@@ -11,6 +11,7 @@ from decisions.engine.bucketing import (
     SCHEMES,
     feature_hub_bucket,
     flagsmith_percentage,
+    flagsmith_step,
     fnv32,
     go_feature_flag_hash,
     growthbook_bucket,
@@ -73,6 +74,18 @@ def test_full_ranges_leave_no_gap_and_do_not_overlap(arms: list[int]) -> None:
     assert ranges[-1][1] > 0.9999
 
 
+@given(weights, st.integers(-1, FULL + 1), st.lists(st.text(min_size=1), min_size=1))
+@settings(deadline=None)
+def test_an_arm_is_the_first_whose_range_holds_the_bucket(arms: list[int], rollout: int, keys: list[str]) -> None:
+    named = {f"arm-{index}": weight for index, weight in enumerate(arms)}
+    assign = SCHEMES["growthbook"](an_experiment(weights=named, rollout=rollout, seed="s"))
+    ranges = list(enumerate(growthbook_ranges(shares_of(arms), rollout)))
+
+    for key in keys:
+        position = growthbook_bucket("s", key) / 10_000
+        assert assign(key) == next((index for index, (start, end) in ranges if start <= position < end), None)
+
+
 @given(weights)
 @settings(deadline=None)
 def test_shares_add_up_to_everybody_and_are_off_by_less_than_one(arms: list[int]) -> None:
@@ -101,11 +114,11 @@ def test_feature_hub_buckets_are_pinned(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", vectors("flagsmith")["percentages"], ids=lambda case: ascii(",".join(case["ids"])))
 def test_flagsmith_percentages_are_pinned(case: dict[str, Any]) -> None:
-    assert flagsmith_percentage(",".join(case["ids"])) == case["percentage"]
+    assert flagsmith_percentage(flagsmith_step(",".join(case["ids"]))) == case["percentage"]
 
 
 def test_a_flagsmith_percentage_never_reaches_a_hundred() -> None:
-    found = [flagsmith_percentage(f"fair,user-{number}") for number in range(40_000)]
+    found = [flagsmith_percentage(flagsmith_step(f"fair,user-{number}")) for number in range(40_000)]
 
     assert min(found) == 0
     assert max(found) == 9997 / 9998 * 100

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisions.engine.bucketing import is_inside
-from decisions.engine.choices import served_value
+from decisions.engine.choices.outcomes import served_value
+from decisions.engine.conditions.binding import Binder
 from decisions.engine.evaluate import compile_snapshot, decide, decide_all
-from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Status, Subject, Variant
+from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Rule, Status, Subject, Variant
 from tests.engine.builders import a_feature, an_experiment, decided
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -74,15 +75,38 @@ def test_the_same_question_has_the_same_answer(configuration: list[Feature], sub
     assert repr(once) == repr(again)  # not ==, because NaN is not equal to itself
 
 
-@given(configurations, subjects)
-@settings(deadline=None)
-def test_deciding_all_is_deciding_each(configuration: list[Feature], subject: Subject) -> None:
-    snapshot = compile_snapshot(configuration)
+class Watched(dict[str, Any]):
+    """Attributes that count how often they are looked at."""
 
-    together = decide_all(snapshot, subject)
+    looks = 0
 
-    assert list(together) == list(snapshot)
-    assert all(decide(snapshot, key, subject) is decision for key, decision in together.items())
+    def get(self, *given: Any) -> Any:
+        self.looks += 1
+        return super().get(*given)
+
+
+def test_a_segment_is_asked_once_for_all_features_that_are_decided_together() -> None:
+    binder = Binder({"pros": {"attribute": "plan", "operator": "equals", "value": "pro"}})
+    rules = [Rule("r1", binder.bind({"operator": "in_segment", "value": "pros"}), value=n) for n in range(50)]
+    snapshot = compile_snapshot([a_feature(key=f"f{n}", rules=(rule,)) for n, rule in enumerate(rules)])
+    attributes = Watched(plan="pro")
+
+    values = [decision.value for decision in decide_all(snapshot, Subject("user-1", attributes)).values()]
+
+    assert values == list(range(50))
+    assert attributes.looks == 1
+
+
+def test_what_was_found_out_about_a_subject_is_forgotten_after_the_answer() -> None:
+    binder = Binder({"pros": {"attribute": "plan", "operator": "equals", "value": "pro"}})
+    rule = Rule("r1", binder.bind({"operator": "in_segment", "value": "pros"}), value="for pros")
+    snapshot, attributes = compile_snapshot([a_feature(rules=(rule,))]), {"plan": "pro"}
+    subject = Subject("user-1", attributes)
+
+    before = decide_all(snapshot, subject)["button"].value
+    attributes["plan"] = "free"
+
+    assert (before, decide_all(snapshot, subject)["button"].value) == ("for pros", True)
 
 
 def test_a_snapshot_cannot_be_changed() -> None:

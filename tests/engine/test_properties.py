@@ -173,6 +173,17 @@ def test_the_same_question_has_the_same_answer(features: list[Feature], subject:
 
 @given(snapshots(), subjects)
 @ON_A_BUSY_MACHINE
+def test_deciding_all_is_deciding_each(features: list[Feature], subject: Subject) -> None:
+    snapshot = compile_snapshot(features)
+
+    together = decide_all(snapshot, subject)
+
+    assert list(together) == list(snapshot)
+    assert all(decide(snapshot, key, subject) is decision for key, decision in together.items())
+
+
+@given(snapshots(), subjects)
+@ON_A_BUSY_MACHINE
 def test_an_explanation_ends_where_the_decision_does(features: list[Feature], subject: Subject) -> None:
     snapshot = compile_snapshot(features)
 

@@ -1,4 +1,4 @@
-"""The judges: a vendor's own evaluator assigns everybody as the engine does by that vendor's scheme.
+"""The judges of assignments: a vendor's own evaluator assigns everybody as the engine does by that vendor's scheme.
 
 Every run draws other cases; `pytest --randomly-seed=…`, with the seed that a run printed, draws those of that run.
 """
@@ -9,20 +9,16 @@ from dataclasses import dataclass
 
 import pytest
 from flag_engine.engine import EvaluationContext, get_evaluation_result
-from gofeatureflag_python_provider.wasm.evaluate_wasm import EvaluateWasm  # type: ignore[import-untyped]
-from gofeatureflag_python_provider.wasm.model import WasmFlagContext, WasmInput  # type: ignore[import-untyped]
 from growthbook import GrowthBook
 
-from decisions.engine.types import FULL, Experiment
+from decisions.engine.types import FULL, Experiment, Subject
 from tests.engine.builders import a_feature, an_experiment, arms, decided
+from tests.sdks import in_go_feature_flag
+from tests.sdks.drawing import BASIC, EVERY, split, text
 
 EXPERIMENTS = 400
 SUBJECTS = 10  # of each experiment: 4,000 cases
 OUTSIDE = "outside"  # what a feature serves to those who take no part
-
-NARROW = "abcXYZ019 _-:,.\"'\\\n\x00\x7fé"
-BASIC = NARROW + "ÿĀж用户☃\ue000\uffff"
-EVERY = BASIC + "😀🏳\U0010ffff"
 
 Judge = Callable[[Experiment, str], str]
 """What the vendor's evaluator says: the key of the variant, or `OUTSIDE`."""
@@ -121,17 +117,6 @@ def cases(scheme: str, alphabet: str, *, step: int, rollouts: tuple[int, ...] = 
         yield from (Case(experiment, text(alphabet)) for _ in range(SUBJECTS))
 
 
-def text(alphabet: str) -> str:
-    """One to twelve characters."""
-    return "".join(random.choices(alphabet, k=random.randint(1, 12)))
-
-
-def split(count: int, step: int) -> list[int]:
-    """As many multiples of `step`, adding up to exactly 100 %; some of them may be nought."""
-    bounds = sorted(random.randint(0, FULL // step) for _ in range(count - 1))
-    return [(high - low) * step for low, high in zip([0, *bounds], [*bounds, FULL // step], strict=True)]
-
-
 @pytest.fixture
 def growthbook() -> Iterator[Judge]:
     """Its SDK, evaluating a feature whose one rule is the experiment."""
@@ -181,11 +166,9 @@ def flagsmith() -> Judge:
     return judge
 
 
-@pytest.fixture(scope="session")
-def go_feature_flag() -> Judge:
-    """Its evaluator in Go, compiled to WebAssembly, evaluating a flag whose key is the seed."""
-    evaluator = EvaluateWasm(pool_size=1)
-    evaluator.initialize()
+@pytest.fixture
+def go_feature_flag(go_feature_flag: in_go_feature_flag.Judge) -> Judge:
+    """Its evaluator in Go, evaluating a flag whose key is the seed."""
 
     def judge(experiment: Experiment, key: str) -> str:
         percentages = {variant.key: percent(experiment, variant.weight) for variant in experiment.variants}
@@ -193,15 +176,7 @@ def go_feature_flag() -> Judge:
             "variations": {variant.key: variant.key for variant in experiment.variants},
             "defaultRule": {"percentage": percentages},
         }
-        answer = evaluator.evaluate(
-            WasmInput(
-                flagKey=experiment.seed or experiment.key,
-                flag=flag,
-                evalContext={"targetingKey": key},
-                flagContext=WasmFlagContext(defaultSdkValue=OUTSIDE),
-            )
-        )
-        return f"{answer.errorCode}: {answer.errorDetails}" if answer.errorCode else str(answer.value)
+        return str(go_feature_flag.value(experiment.seed or experiment.key, flag, Subject(key), OUTSIDE))
 
     return judge
 

@@ -24,9 +24,10 @@ class Attribute:
     def __call__(self, subject: Subject) -> Any:
         """The value, or MISSING."""
         value = subject.attributes.get(self.name, MISSING)
-        return value if value is not MISSING else self._elsewhere(subject)
+        return value if value is not MISSING else self.elsewhere(subject)
 
-    def _elsewhere(self, subject: Subject) -> Any:
+    def elsewhere(self, subject: Subject) -> Any:
+        """The value where it is not among the attributes by its whole name, or MISSING."""
         if self.name in ("id", "key"):
             return MISSING if subject.key is None else subject.key
         if len(self.path) == 1:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from decisions.engine.conditions.nodes import (
-    All,
-    AnyOf,
+    GROUPS,
     Compares,
     Everyone,
     Exists,
@@ -13,7 +12,6 @@ from decisions.engine.conditions.nodes import (
     InSegment,
     Nobody,
     Node,
-    NoneOf,
     Percentage,
 )
 from decisions.engine.conditions.operators import OPERATORS, PERCENTAGE, PRESENCE, SEGMENTS, Broken
@@ -22,7 +20,6 @@ DEPTH = 10
 CONDITIONS = 1_000
 COST = 10_000
 """How many conditions one answer may ask, those of segments counted as often as they are asked."""
-GROUPS: dict[str, type[Group]] = {"all": All, "any": AnyOf, "none": NoneOf}
 TOO_DEEP = f"segments refer to each other more than {DEPTH} deep"
 FIELDS = {"attribute", "operator", "value", "seed"}
 
@@ -43,7 +40,7 @@ class Binder:
             return Nobody(str(error))
         if not nodes:
             return Nobody("there are no conditions")
-        return nodes[0] if len(nodes) == 1 else All("all", nodes)
+        return nodes[0] if len(nodes) == 1 else Group("all", nodes)
 
     def segment(self, key: str) -> Node:
         """The condition of a segment. Raises `Broken` if it is gone, broken, or leads back to itself."""
@@ -100,7 +97,7 @@ class Binder:
         kind = group_of(tree, depth)
         if kind is None:
             return self.leaf(tree)
-        return GROUPS[kind](kind, tuple(self._node(part, depth - 1) for part in tree[kind]))
+        return Group(kind, tuple(self._node(part, depth - 1) for part in tree[kind]))
 
     def _in_segment(self, operator: str, key: Any) -> Node:
         if not isinstance(key, str):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite
+from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple
 
 import re2
@@ -68,6 +69,8 @@ def kind_of(value: object) -> Callable[[object], bool]:
 
 def _equals(expected: Any) -> Test:
     _need(is_scalar(expected), "the value must be text, a number or a boolean")
+    if is_text(expected):
+        return lambda actual: actual == expected if isinstance(actual, str) else None
     is_same_kind = kind_of(expected)
     return lambda actual: actual == expected if is_same_kind(actual) else None
 
@@ -77,7 +80,7 @@ def _in(expected: Any) -> Test:
     _need(all(map(is_scalar, expected)), "the list must hold text, numbers or booleans")
     if all(map(is_text, expected)):
         texts = frozenset(expected)
-        return lambda actual: actual in texts if is_text(actual) else None
+        return lambda actual: actual in texts if isinstance(actual, str) else None
     members = {(kind_of(member), member) for member in expected}
     kinds = {kind for kind, _ in members}
     return lambda actual: (
@@ -88,7 +91,7 @@ def _in(expected: Any) -> Test:
 def _text(compare: Callable[[str, str], bool]) -> Callable[[Any], Test]:
     def bind(expected: Any) -> Test:
         _need(is_text(expected) and bool(expected), "the value must be text that is not empty")
-        return lambda actual: compare(actual, expected) if is_text(actual) else None
+        return lambda actual: compare(actual, expected) if isinstance(actual, str) else None
 
     return bind
 
@@ -170,25 +173,32 @@ OPERATORS: dict[str, Operator] = {
     "not_equals": Operator(_equals, "is not", is_negative=True),
     "in": Operator(_in, "is one of"),
     "not_in": Operator(_in, "is none of", is_negative=True),
-    "contains": Operator(_text(lambda a, b: b in a), "contains"),
-    "not_contains": Operator(_text(lambda a, b: b in a), "does not contain", is_negative=True),
+    "contains": Operator(_text(str.__contains__), "contains"),
+    "not_contains": Operator(_text(str.__contains__), "does not contain", is_negative=True),
     "starts_with": Operator(_text(str.startswith), "starts with"),
     "ends_with": Operator(_text(str.endswith), "ends with"),
     "matches": Operator(_matches, "matches"),
-    "gt": Operator(_number(lambda a, b: a > b), "is above"),
-    "gte": Operator(_number(lambda a, b: a >= b), "is at least"),
-    "lt": Operator(_number(lambda a, b: a < b), "is below"),
-    "lte": Operator(_number(lambda a, b: a <= b), "is at most"),
+    "gt": Operator(_number(gt), "is above"),
+    "gte": Operator(_number(ge), "is at least"),
+    "lt": Operator(_number(lt), "is below"),
+    "lte": Operator(_number(le), "is at most"),
     "between": Operator(_between, "is between"),
-    "before": Operator(_moment(lambda a, b: a < b), "is before"),
-    "after": Operator(_moment(lambda a, b: a > b), "is after"),
-    "semver_eq": Operator(_version(lambda a, b: a == b), "is version"),
-    "semver_gt": Operator(_version(lambda a, b: a > b), "is above version"),
-    "semver_gte": Operator(_version(lambda a, b: a >= b), "is at least version"),
-    "semver_lt": Operator(_version(lambda a, b: a < b), "is below version"),
-    "semver_lte": Operator(_version(lambda a, b: a <= b), "is at most version"),
+    "before": Operator(_moment(lt), "is before"),
+    "after": Operator(_moment(gt), "is after"),
+    "semver_eq": Operator(_version(eq), "is version"),
+    "semver_gt": Operator(_version(gt), "is above version"),
+    "semver_gte": Operator(_version(ge), "is at least version"),
+    "semver_lt": Operator(_version(lt), "is below version"),
+    "semver_lte": Operator(_version(le), "is at most version"),
     "modulo": Operator(_modulo, "leaves, when divided by"),
 }
+EXACT = {"equals", "not_equals", "in", "not_in"}
 PRESENCE = {"exists": "is known", "not_exists": "is not known"}
 SEGMENTS = {"in_segment": "is in", "not_in_segment": "is not in"}
 PERCENTAGE = "percentage"
+
+
+def exact_texts(operator: str, expected: Any) -> frozenset[str]:
+    """The texts that an operator looks for, if it looks for whole texts and for nothing else."""
+    members = expected if isinstance(expected, list) else [expected]
+    return frozenset(members) if operator in EXACT and all(map(is_text, members)) else frozenset()
