@@ -36,6 +36,9 @@ test: .venv/.dev ## run the tests on SQLite and on PostgreSQL; ARGS="-k name" fo
 	env -u DATABASE_URL TEST_DATABASE=sqlite $(BIN)/pytest $(ARGS)
 	env -u DATABASE_URL TEST_DATABASE=postgres $(BIN)/pytest $(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
 
+sdks: .venv/.dev ## try other versions of the SDKs, and those for Node, each in an environment of its own
+	env -u DATABASE_URL TEST_DATABASE=sqlite $(BIN)/pytest -n 0 tests/sdks/old/*_versions.py $(ARGS)
+
 lint: .venv/.dev ## style, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -71,4 +74,4 @@ clean: ## remove .venv, caches and collected files; var/ with its data stays
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/.runtime
 
-.PHONY: help setup run test lint check bench lock clean
+.PHONY: help setup run test sdks lint check bench lock clean

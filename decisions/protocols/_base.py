@@ -216,7 +216,7 @@ class Call:
         self.observer.count(self.snapshot.environment_id, feature_key, outcome, times)
 
     def report(self, events: "Sequence[Event | Exposed]") -> int:
-        """Store what a client says that happened, and answer how much could be. Asks the database: for blocking routes."""
+        """Store what a client says that happened, and answer how much could be. It asks the database."""
         return self.observer.report(self.snapshot, events, self.slug)
 
     def body(self, shape: type[Shape], *, nodes: int = validate.JSON_NODES) -> Shape:

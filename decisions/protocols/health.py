@@ -1,15 +1,18 @@
 """Health, for load balancers and people: the process lives, the process can answer. Wire: docs/protocols/health.md."""
 
-from decisions.protocols._base import Host, Protocol, Refusal, Reply, Route, no_key
+from decisions.protocols._base import Host, Protocol, Refusal, Reply, Route, either_slash, no_key
+
+ALIVE = {"status": "ok", "initialized": True}
+"""What Feature Hub's callers look for, and what those of GO Feature Flag do."""
 
 
 def health(host: Host) -> Reply:
-    """GET /health and /livez: this process answers."""
-    return Reply({"status": "ok"})
+    """GET /health, /livez and /health/liveness/: this process answers."""
+    return Reply(ALIVE)
 
 
 def ready(host: Host) -> Reply:
-    """GET /readyz: this process has read its configuration. It stays ready while the database is away."""
+    """GET /readyz and /health/readiness/: this process can decide. It stays ready while the database is away."""
     return Reply({"status": "ok"}) if host.is_ready() else Reply({"status": "starting"}, status=503)
 
 
@@ -22,9 +25,11 @@ PROTOCOL = Protocol(
     title="Health",
     find_key=no_key,
     routes=(
-        Route("GET", "/health", health, right=None, response=dict[str, str]),
-        Route("GET", "/livez", health, right=None, response=dict[str, str]),
+        Route("GET", "/health", health, right=None, response=dict[str, str | bool]),
+        Route("GET", "/livez", health, right=None, response=dict[str, str | bool]),
         Route("GET", "/readyz", ready, right=None, response=dict[str, str]),
+        *either_slash(Route("GET", "/health/liveness/", health, right=None, response=dict[str, str | bool])),
+        *either_slash(Route("GET", "/health/readiness/", ready, right=None, response=dict[str, str])),
     ),
     refuse=refuse,
 )

@@ -1,0 +1,74 @@
+"""When the configuration changes by itself: prepared answers hold from one such moment to the next."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Generic, NamedTuple, TypeVar
+
+from decisions.engine.types import Ramp, Step
+from decisions.snapshots import EnvironmentSnapshot
+
+SETTLED = 2.0  # seconds
+Made = TypeVar("Made")
+
+
+class Phase(NamedTuple):
+    """The time between two moments: how many have passed, and since when all has been as it is."""
+
+    number: int
+    updated_at: datetime
+    modified: datetime | None
+    """The same in whole seconds, as HTTP tells time; None while those do not tell it from what was before."""
+
+
+def phase_at(snapshot: EnvironmentSnapshot, now: float) -> Phase:
+    """Where an environment stands at a moment (seconds since the epoch)."""
+    moments = snapshot.keep("flagsmith.moments", lambda: sorted(set(_moments(snapshot))))
+    number = bisect_right(moments, now)
+    if not number or moments[number - 1] <= snapshot.changed_at.timestamp():
+        return Phase(number, snapshot.changed_at, snapshot.changed_at)
+    # The next whole second comes after an edit in the second of the moment. An edit in the next one would not be told
+    # from it, so it is only said once that is over.
+    passed = moments[number - 1]
+    modified = datetime.fromtimestamp(int(passed) + 1, UTC) if now >= passed + SETTLED else None
+    return Phase(number, datetime.fromtimestamp(passed, UTC), modified)
+
+
+def _moments(snapshot: EnvironmentSnapshot) -> Iterator[float]:
+    for feature in snapshot.definitions.values():
+        yield from _times(feature.steps, feature.ramp)
+        for rule in feature.rules:
+            yield from _times(rule.steps, rule.ramp)
+        yield from (override.expires_at for override in feature.overrides.values() if override.expires_at is not None)
+
+
+def _times(steps: tuple[Step, ...], ramp: Ramp | None) -> Iterator[float]:
+    yield from (step.at for step in steps)
+    if ramp is not None:
+        yield from (ramp.start_at, ramp.end_at)
+
+
+def steps_taken(steps: tuple[Step, ...], now: float) -> tuple[Step, ...]:
+    """The steps that have been taken by a moment, the first of them first."""
+    return tuple(sorted((step for step in steps if step.at <= now), key=lambda step: step.at))
+
+
+def is_moving(ramp: Ramp, now: float) -> bool:
+    """Whether a percentage is on its way at a moment."""
+    return ramp.start_at <= now < ramp.end_at and ramp.start_rollout != ramp.end_rollout
+
+
+class Latest(Generic[Made]):
+    """What was made for the phase that was asked for last: one thing is kept, however many phases there are."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: tuple[int, Made] | None = None
+
+    def get(self, phase: Phase, make: Callable[[], Made]) -> Made:
+        """What is made in a phase, made once. Two threads at once may both make it, and it is the same."""
+        held = self._held
+        if held is None or held[0] != phase.number:
+            self._held = held = (phase.number, make())
+        return held[1]

@@ -1,0 +1,143 @@
+"""Remote evaluation: every feature already decided for one subject, and nothing of how."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from decisions.engine.bucketing import growthbook_bucket
+from decisions.engine.choices.outcomes import served_value
+from decisions.engine.conditions.attributes import MISSING, Attribute, written
+from decisions.engine.types import FULL, Decision, Experiment, Feature, Reason, Subject, Variant
+from decisions.protocols._base import Call, Kind, Refusal, Reply
+from decisions.protocols.growthbook.bodies import read
+from decisions.protocols.growthbook.document import dated
+from decisions.protocols.growthbook.experiments import KEY, SCHEME, written_arms
+from decisions.protocols.growthbook.stream import STREAMS
+from decisions.protocols.growthbook.subjects import key_of
+
+REACHED = {Reason.ASSIGNED, Reason.NOT_IN_AUDIENCE, Reason.NOT_IN_LAYER, Reason.NOT_IN_ROLLOUT, Reason.UNDECIDED}
+"""Where a feature has come to its experiment, so that a forced variation counts."""
+FORCED = 1_000
+"""How many forced variations or features one call may name."""
+
+
+class Asked(msgspec.Struct, rename="camel"):
+    """Who asks, and what people who try things out want to see instead."""
+
+    attributes: dict[str, Any] = {}
+    forced_variations: dict[str, int] = {}
+    forced_features: list[tuple[str, Any]] = []
+    url: str = ""
+
+
+class Evaluated(msgspec.Struct, rename="camel"):
+    """A features document in which nothing is left to decide."""
+
+    features: dict[str, Any]
+    date_updated: str
+    status: int = 200
+
+
+def evaluate(call: Call, client_key: str) -> Reply:
+    """POST /api/eval/{client_key}: all features decided for one subject, with the exposures to report when read."""
+    asked = read(call, Asked)
+    if max(len(asked.forced_variations), len(asked.forced_features)) > FORCED:
+        raise Refusal(Kind.MALFORMED, f"at most {FORCED} variations or features can be forced")
+    answer = Answer(asked, call.decide_all(call.subject(key_of(asked.attributes), asked.attributes)))
+    features = msgspec.json.encode({key: answer.of(key) for key in answer.decisions})
+    _, date = dated(features)
+    told = {"status": 200, "features": msgspec.Raw(features), "dateUpdated": date}
+    return Reply(told, headers=(("Cache-Control", "no-store"), STREAMS))
+
+
+class Answer:
+    """What one subject gets, with what was forced on it."""
+
+    def __init__(self, asked: Asked, decisions: Mapping[str, Decision]) -> None:
+        self.subject, self.decisions = Subject(None, asked.attributes), decisions
+        self.forced_values = dict(asked.forced_features)
+        self.asked, self.query = asked, _query(asked.url)
+
+    def of(self, key: str) -> dict[str, Any]:
+        """One feature: its value, and the exposures that come with reading it, those of its prerequisites first."""
+        if key in self.forced_values:
+            return {"defaultValue": self.forced_values[key]}
+        value, tracks = self._value(self.decisions[key]), list(self._tracks(key, frozenset()))
+        if not tracks:
+            return {"defaultValue": value}
+        return {"defaultValue": value, "rules": [{"force": value, "tracks": tracks}]}
+
+    def _value(self, decision: Decision) -> Any:
+        index = self._forced(decision)
+        if index is None or decision.experiment is None:
+            return decision.value
+        return served_value(decision.feature, decision.experiment.variants[index])
+
+    def _forced(self, decision: Decision) -> int | None:
+        """The variation that the caller wants, by name or in the query of its page."""
+        experiment = decision.experiment
+        if experiment is None or decision.reason not in REACHED:
+            return None
+        index = self.query.get(experiment.key, self.asked.forced_variations.get(experiment.key))
+        return index if index is not None and 0 <= index < len(experiment.variants) else None
+
+    def _tracks(self, key: str, seen: frozenset[str]) -> Iterator[dict[str, Any]]:
+        decision = self.decisions.get(key)
+        if decision is None or key in seen or key in self.forced_values:
+            return
+        for needed in decision.feature.prerequisites:
+            yield from self._tracks(needed.feature_key, seen | {key})
+        experiment, variant = decision.experiment, decision.variant
+        if experiment and variant and decision.in_experiment and self._forced(decision) is None:
+            yield _track(decision.feature, experiment, variant, self.subject)
+
+
+def _query(url: str) -> dict[str, int]:
+    """The whole numbers in a page's query: `?experiment=1` shows a variation."""
+    try:
+        found = parse_qs(urlsplit(url).query, max_num_fields=FORCED)
+    except ValueError:
+        return {}
+    return {name: int(values[0]) for name, values in found.items() if values[0].isascii() and values[0].isdecimal()}
+
+
+def _track(feature: Feature, experiment: Experiment, variant: Variant, subject: Subject) -> dict[str, Any]:
+    """An exposure as the SDK's tracking callback wants it. The variations that the subject did not get are blank."""
+    attribute, value = experiment.hash_attribute or KEY, served_value(feature, variant)
+    hash_value = Attribute(attribute)(subject)
+    arms = written_arms(feature, experiment)
+    index = experiment.variants.index(variant)
+    bucket = _bucket(experiment, hash_value)
+    return {
+        "experiment": {
+            "key": experiment.key,
+            "seed": experiment.seed or experiment.key,
+            "hashVersion": 2,
+            "hashAttribute": attribute,
+            "variations": [value if place == index else {} for place in range(len(arms))],
+            "weights": [share / FULL for _, share in arms],
+            "coverage": experiment.rollout / FULL,
+            "meta": [{"key": arm.key} for arm, _ in arms],
+        },
+        "result": {
+            "key": variant.key,
+            "featureId": feature.key,
+            "inExperiment": True,
+            "hashUsed": True,
+            "variationId": index,
+            "value": value,
+            "hashAttribute": attribute,
+            "hashValue": None if hash_value is MISSING else hash_value,
+            "stickyBucketUsed": False,
+            **({} if bucket is None else {"bucket": bucket}),
+        },
+    }
+
+
+def _bucket(experiment: Experiment, hash_value: Any) -> float | None:
+    """Where the subject stands between 0 and 1; only GrowthBook's own scheme knows such a place."""
+    if experiment.bucketing != SCHEME:
+        return None
+    return growthbook_bucket(experiment.seed or experiment.key, written(hash_value)) / 10_000
