@@ -42,9 +42,7 @@ def respond(front: Gateway, match: Match, environ: Environ) -> Response:
     request.body = body
     response = front.respond(match, request, load=True)
     if isinstance(response, Listening):
-        return front.refused(
-            match, request, Refusal(Kind.UNAVAILABLE, "streams are open at the web process")
-        )
+        return front.refused(match, request, Refusal(Kind.UNAVAILABLE, "streams are open at the web process"))
     if not isinstance(response, Waiting):
         return response
     wait([response.pending.future], timeout=PATIENCE)

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from math import ceil
+from time import time
 from typing import Any
 
 import pytest
@@ -29,6 +32,11 @@ def tell(snapshot: EnvironmentSnapshot, before: EnvironmentSnapshot | None, gran
 def listen(call: Call) -> Stream:
     """GET /teapot: what becomes of the tea."""
     return Stream(tell, first=b"retry: 1000\n\n")
+
+
+def listen_to_time(call: Call) -> Stream:
+    """GET /teapot: what becomes of the tea, ten times a second."""
+    return Stream(tell, heartbeat=b"", until=lambda snapshot, grant: ceil(time() * 10 + 1e-6) / 10)
 
 
 def refuse(refusal: Refusal) -> Reply:
@@ -120,6 +128,22 @@ def test_a_caller_hears_what_is_true_and_every_change(front: Gateway, environmen
 
     async_to_sync(scenario)()
     assert not +front.freshness.watched
+
+
+def test_a_caller_hears_all_again_when_time_alone_changes_it(front: Gateway, environment: Environment) -> None:
+    key = a_key(environment)
+    ticking = replace(TEAPOT, routes=(Route("GET", "/teapot", listen_to_time),))
+
+    async def scenario() -> None:
+        caller = Caller(Gateway([ticking], front.freshness, front.recorder, front.observer), key)
+        caller.call()
+        await caller.hear()
+        for _ in range(2):
+            assert await caller.hear() == b"data: {'tea': 'off'} first\n\n"
+        caller.say({"type": "http.disconnect"})
+        await caller.gone()
+
+    async_to_sync(scenario)()
 
 
 def test_a_websocket_hears_the_same_as_texts(front: Gateway, environment: Environment) -> None:

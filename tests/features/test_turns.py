@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time"),
 ]
-ROUNDS = 8
+ROUNDS = 6
 
 
 def at_once(*edits: Callable[[], object], rounds: int = 1) -> list[Exception]:

@@ -14,11 +14,11 @@ from decisions.snapshots import Shelf
 from tests.protocols.wire import Client
 
 
-@pytest.mark.parametrize("target", ["/health", "/livez"])
+@pytest.mark.parametrize("target", ["/health", "/livez", "/health/liveness/", "/health/liveness"])
 def test_a_living_process_says_so(api: Client, target: str) -> None:
     answer = api.get(target)
 
-    assert (answer.status, answer.json) == (200, {"status": "ok"})
+    assert (answer.status, answer.json) == (200, {"status": "ok", "initialized": True})
 
 
 def test_health_needs_no_key_and_minds_none(api: Client) -> None:
@@ -28,7 +28,8 @@ def test_health_needs_no_key_and_minds_none(api: Client) -> None:
 def test_a_process_is_ready_once_it_has_read_its_configuration(api: Client) -> None:
     gateway().freshness.refresh()
 
-    assert (api.get("/readyz").status, api.get("/readyz").json) == (200, {"status": "ok"})
+    for target in ("/readyz", "/health/readiness/", "/health/readiness"):
+        assert (api.get(target).status, api.get(target).json) == (200, {"status": "ok"})
 
 
 def test_a_process_that_has_read_nothing_is_starting() -> None:

@@ -7,9 +7,14 @@ import pytest
 from django.db import connection
 
 from audits.models import Decision
+from audits.services import SYSTEM
+from decisions.engine.types import Reason
+from decisions.protocols.feature_hub import REASONS
 from experiments.models import Experiment, Variant
+from experiments.services import hold_slots
+from features.services import set_override, set_prerequisite
 from tenants.models import Environment
-from tests.builders import a_feature, a_running_experiment, a_variant, an_experiment
+from tests.builders import a_feature, a_layer, a_rule, a_running_experiment, a_segment, a_variant, an_experiment
 from tests.protocols.wire import Client
 
 
@@ -237,3 +242,28 @@ def test_pages_follow_their_cursors_to_the_end(api: Client, open_environment: En
     assert [item["request_id"] for item in first["items"] + second["items"]] == ["r3", "r2", "r1", "r0"]
     assert second["next_cursor"] is None
     assert plain == second
+
+
+def test_targeting_is_told_in_the_documents_words(api: Client, open_environment: Environment) -> None:
+    audience = a_segment(open_environment.project)
+    layer = a_layer(open_environment.project)
+    a_running_experiment(open_environment, a_feature(open_environment, key="outside"), audience=audience)
+    layered = a_running_experiment(open_environment, a_feature(open_environment, key="elsewhere"))
+    hold_slots(layered, layer, slots=1, actor=SYSTEM)
+    on = {"status": "on"}
+    chosen, ruled, waiting = (a_feature(open_environment, key=key, state=on) for key in ("chosen", "ruled", "waiting"))
+    set_override(chosen, open_environment, identifier="u-123", value=True, actor=SYSTEM)
+    a_rule(ruled, open_environment)
+    set_prerequisite(waiting, open_environment, required=a_feature(open_environment), actor=SYSTEM)
+
+    keys = ("outside", "elsewhere", "chosen", "ruled", "waiting")
+    told = {key: api.decide(f"r-{key}", key).json for key in keys}
+
+    assert {key: (row["reason"], row["variant_key"]) for key, row in told.items()} == {
+        "outside": ("not in rollout", "control"),
+        "elsewhere": ("not in rollout", "control"),
+        "chosen": ("feature_on", "enabled"),
+        "ruled": ("feature_on", "enabled"),
+        "waiting": ("feature_off", "control"),
+    }
+    assert REASONS.keys() == set(Reason) - {Reason.UNDECIDED}  # that one is a fault

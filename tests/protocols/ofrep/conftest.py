@@ -1,0 +1,25 @@
+"""What OFREP's tests share: an environment with everything in it, and an application that asks."""
+
+import pytest
+
+from decisions.gateway import Gateway
+from tenants.models import Environment
+from tests.builders import a_key, an_environment
+from tests.protocols.ofrep.asks import Provider, furnish
+from tests.protocols.wire import through_asgi
+
+
+@pytest.fixture
+def environment(gateway: Gateway) -> Environment:
+    return an_environment()
+
+
+@pytest.fixture
+def furnished(environment: Environment) -> Environment:
+    furnish(environment)
+    return environment
+
+
+@pytest.fixture
+def provider(environment: Environment) -> Provider:
+    return Provider(through_asgi, a_key(environment))
