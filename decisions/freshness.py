@@ -92,6 +92,7 @@ class Freshness:
         """Called with an environment's id, in any thread, when there is a new snapshot of it."""
         self._index: Index | None = None
         self._looked_at = 0.0
+        self._heard = b""
         self._refreshed_at = datetime.fromtimestamp(0, UTC)
         self._complained_at = -COMPLAINT_SECONDS
         self._refreshing = threading.Lock()
@@ -108,8 +109,10 @@ class Freshness:
         return self._index.paths.get(path) if self._index else None
 
     def is_recent(self) -> bool:
-        """Whether the index was read so lately that an unknown key need not be looked for again."""
-        return self._index is not None and monotonic() - self._looked_at < UNKNOWN_KEY_SECONDS
+        """Whether the index was read so lately, and nothing edited on this host since, that an unknown key need not be
+        looked for again."""
+        is_young = self._index is not None and monotonic() - self._looked_at < UNKNOWN_KEY_SECONDS
+        return is_young and bell().tone() == self._heard
 
     def snapshot(self, environment_id: int) -> EnvironmentSnapshot | None:
         """The snapshot in memory, if there is one."""
@@ -118,7 +121,9 @@ class Freshness:
     def refresh(self) -> None:
         """Read the revisions, and read again what moved. Raises what the database raises."""
         with self._refreshing:
+            tone = bell().tone()
             self._read_index()
+            self._heard = tone
             self._reload()
 
     def is_ready(self) -> bool:
@@ -157,11 +162,11 @@ class Freshness:
             self._thread.join(timeout=5)
 
     def _watch(self) -> None:
-        heard = b""
         next_poll = 0.0
+        heard = b""
         while not self._stopping:
             tone = bell().tone()
-            if tone != heard or monotonic() >= next_poll:
+            if tone not in {heard, self._heard} or monotonic() >= next_poll:
                 heard = tone
                 if not self.refresh_quietly():
                     connection.close()  # the next attempt gets a new one

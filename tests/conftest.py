@@ -5,13 +5,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from benchmarks.process import Server, serve
 from decisions import freshness, process
 from decisions.gateway import Gateway
+from tests.emptying import empty_quickly
 
 ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The databases of pytest-django, emptied our way."""
+    empty_quickly()
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +48,7 @@ def start_server(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..
                 "ENV": "local",
                 "DJANGO_SETTINGS_MODULE": "app.settings.local",
                 "DATABASE_URL": database_url(),
-                "STATE_DIR": str(tmp_path / "state"),
+                "STATE_DIR": str(settings.STATE_DIR),
                 "WEB_CONCURRENCY": str(workers),
                 "LOG_LEVEL": "WARNING",
                 **env,
@@ -55,7 +63,7 @@ def database_url() -> str:
     """Where this worker's test database is, for another process."""
     from urllib.parse import quote  # noqa: PLC0415
 
-    settings = connection.settings_dict
+    where = connection.settings_dict
     if connection.vendor == "sqlite":
-        return f"sqlite:///{settings['NAME']}"
-    return f"postgresql://{settings['USER']}@{quote(settings['HOST'], safe='')}/{settings['NAME']}"
+        return f"sqlite:///{where['NAME']}"
+    return f"postgresql://{where['USER']}@{quote(where['HOST'], safe='')}/{where['NAME']}"
