@@ -38,6 +38,7 @@ from tests.builders import (
     an_organisation,
     unique,
 )
+from tests.remembered import remembered
 
 ROOT = "api/v1/"
 CANARY = "canary"
@@ -77,6 +78,7 @@ TABLE = {
     "environments/": Row(READ, ADMINISTER, NAMED | {"project": ...}),
     "environments/<int:pk>/": Row(READ, ADMINISTER, NAMED),
     "environments/<int:pk>/clone/": Row(READ, ADMINISTER, NAMED, status=201),
+    "environments/<int:pk>/promote/": Row(READ, EDIT, {"from": ..., "features": []}),
     "credentials/": Row(READ, ADMINISTER, {"environment": ..., "kind": "client", "name": "new"}),
     "credentials/<int:pk>/": Row(READ, ADMINISTER, {"name": "new"}),
     "credentials/<int:pk>/rotate/": Row(READ, ADMINISTER, status=201),
@@ -156,6 +158,7 @@ class Home:
             "organisation": project.organisation_id,
             "project": project.pk,
             "environment": self.environment.pk,
+            "from": an_environment(project).pk,
             "credential": Credential.objects.filter(kind=Kind.SERVER).latest("pk").pk,
             "member": member.pk,
             "token": token.pk,
@@ -220,3 +223,8 @@ def addresses(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Ite
 OFFERED = {
     address: {method.upper() for method in actions} for address, actions in addresses(get_resolver().url_patterns)
 }
+
+
+def a_home() -> Home:
+    """A tenant that has one of everything, as new."""
+    return remembered("management", Home)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.permissions import OFFERED, SUPERUSERS, TABLE, Home
+from tests.permissions import OFFERED, SUPERUSERS, TABLE, Home, a_home
 
 pytestmark = pytest.mark.django_db
 ODD: list[Any] = [
@@ -22,7 +22,7 @@ FIELDS = sorted(
     "address", [address for address, row in TABLE.items() if row.body and row.write is not SUPERUSERS]
 )
 def test_no_body_is_too_odd_to_be_answered(address: str) -> None:
-    home = Home()
+    home = a_home()
 
     for method in sorted(OFFERED[address] - {"GET", "DELETE"})[:1]:
         known = [name for name in FIELDS if is_known(home, method, address, name)]

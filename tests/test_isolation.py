@@ -29,6 +29,7 @@ from tests.builders import (
     an_experiment,
     an_organisation,
 )
+from tests.remembered import remembered
 
 CANARY = "canary"
 ELSEWHERE = {
@@ -69,7 +70,7 @@ REST = {
     ("PATCH", "variants/<str:variant_id>"): Visit("PATCH", "variants/var-001", {"weight": 0, "payload": {"my": 1}}),
     ("GET", "audits"): Visit("GET", "audits", finds={"items": [], "next_cursor": None}, query="feature_id=feat-001"),
 }
-PROTOCOLS = {  # Feature Hub's, which keeps what it answers; tests/protocols/test_tenants.py walks all the others
+PROTOCOLS = {  # Feature Hub's, which keeps what it answers; tests/protocols/test_walls.py walks all the others
     ("POST", "/decisions"): Visit(
         "POST", "/decisions", {"request_id": CANARY + "-request", "feature_key": CANARY + "-key", "user_id": "u"}
     ),
@@ -114,7 +115,7 @@ class Home:
 
 @pytest.fixture
 def home(transactional_db: None) -> Home:
-    return Home()
+    return remembered("isolation", Home)
 
 
 def a_neighbour(*, furnished: bool = False) -> Environment:

@@ -23,6 +23,7 @@ from tests.permissions import (
     SUPERUSERS,
     TABLE,
     Home,
+    a_home,
     by_key,
     by_token,
     parameters,
@@ -67,7 +68,7 @@ def test_every_address_answers_some_methods_that_are_tried() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", TABLE)
 def test_everybody_is_answered_as_the_table_says(address: str) -> None:
-    home = Home()
+    home = a_home()
     calls = [(caller, method) for caller in CALLERS for method in METHODS]
     answers = {call: home.call(*call, address) for call in calls}
 
@@ -83,7 +84,7 @@ def test_everybody_is_answered_as_the_table_says(address: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", TABLE)
 def test_another_tenant_is_told_nothing(address: str) -> None:
-    home = Home()
+    home = a_home()
 
     for caller in ("anonymous", "other tenant"):
         for method in METHODS:
@@ -93,13 +94,13 @@ def test_another_tenant_is_told_nothing(address: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", [address for address in TABLE if not parameters(address)])
 def test_a_list_tells_at_home_what_it_hides_from_others(address: str) -> None:
-    assert CANARY in Home().call("admin", "GET", address)[1]
+    assert CANARY in a_home().call("admin", "GET", address)[1]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", [address for address in TABLE if "GET" in OFFERED[address]])
 def test_a_superuser_sees_everything_but_the_tokens_of_others(address: str) -> None:
-    home = Home()
+    home = a_home()
     home.clients["superuser"] = by_token(a_user(superuser=True))
 
     status, _ = home.call("superuser", "GET", address)
@@ -129,7 +130,7 @@ def test_every_field_that_names_a_row_is_tried_with_a_strangers() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", [address for address in TABLE if names_of(address)])
 def test_a_body_that_names_what_is_another_tenants_is_told_that_there_is_none(address: str) -> None:
-    home, other = Home(), Home("other")
+    home, other = a_home(), Home("other")
 
     for method in OFFERED[address] & {"POST", "PUT", "PATCH"}:
         for name in names_of(address):

@@ -21,6 +21,7 @@ from tenants.roles import Kind
 from tests.builders import a_feature, a_key, a_rule, a_running_experiment, a_segment, an_environment, unique
 from tests.protocols.abetterchoice.asks import signed
 from tests.protocols.wire import Ask
+from tests.remembered import remembered
 
 ASKED = "canary"
 SONG = "canary-sings"
@@ -83,8 +84,7 @@ def said(answer: Response | Listening) -> str:
     return answer.body.decode("utf-8", "replace") + str(answer.headers)
 
 
-@pytest.fixture
-def home(gateway: Gateway) -> Environment:
+def a_tenant_that_sings() -> Environment:
     """A tenant with the canary's song in whatever can hold it, but for the one name that a neighbour asks about."""
     environment = an_environment(name=SONG)
     feature = a_feature(environment, key=ASKED, name=SONG, description=SONG)
@@ -96,6 +96,11 @@ def home(gateway: Gateway) -> Environment:
     set_override(told, environment, identifier=SONG, value=SONG, actor=SYSTEM)
     merge_traits(environment.pk, WHO, {SONG: SONG})
     return environment
+
+
+@pytest.fixture
+def home(gateway: Gateway) -> Environment:
+    return remembered("walls", a_tenant_that_sings)
 
 
 def kept(environment: Environment) -> Iterator[list[Any]]:

@@ -22,10 +22,10 @@ from tests.builders import (
 )
 from tests.protocols.go_feature_flag.asks import Asker
 from tests.protocols.wire import through_asgi
+from tests.remembered import remembered
 
 
-@pytest.fixture
-def shop(transactional_db: None) -> Iterator[Environment]:
+def a_shop() -> Environment:
     environment = an_environment(a_project(bucketing="go_feature_flag"))
     state = {"status": "on", "on_value": "hello", "off_value": "bye"}
     says = "What it says on top"
@@ -42,7 +42,12 @@ def shop(transactional_db: None) -> Iterator[Environment]:
     half = {"status": "on", "on_value": 10, "off_value": 1, "rollout_percent": 50}
     a_feature(environment, key="limit", value_type="number", state=half)
     a_feature(environment, key="secret", is_server_only=True, state={"status": "on"})
-    yield environment
+    return environment
+
+
+@pytest.fixture
+def shop(transactional_db: None) -> Iterator[Environment]:
+    yield remembered("go feature flag", a_shop)
     stop()  # while there still is a database for what it has counted
 
 

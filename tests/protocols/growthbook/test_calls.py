@@ -19,19 +19,24 @@ from tenants.roles import Kind
 from tests.builders import a_feature, a_key, a_running_experiment, an_environment
 from tests.protocols.corpus import BODIES, VALUES, with_value
 from tests.protocols.wire import Answer, Ask, Mount, ask, through_asgi
+from tests.remembered import remembered
 
 INVALID = {"status": 400, "error": "Invalid input"}
 CACHE = "public, no-cache, stale-if-error=36000"
 
 
-@pytest.fixture
-def environment(open_environment: Environment) -> Environment:
+def a_few_features() -> Environment:
     """An experiment, a feature that is off, and one for servers."""
     environment = an_environment()
     a_running_experiment(environment, a_feature(environment, key="checkout"))
     a_feature(environment, key="asleep")
     a_feature(environment, key="secret", is_server_only=True, state={"status": "on"})
     return environment
+
+
+@pytest.fixture
+def environment(open_environment: Environment) -> Environment:
+    return remembered("growthbook", a_few_features)
 
 
 @pytest.fixture
