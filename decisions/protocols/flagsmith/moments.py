@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
 from decisions.engine.types import Ramp, Step
@@ -21,17 +22,46 @@ class Phase(NamedTuple):
     """The same in whole seconds, as HTTP tells time; None while those do not tell it from what was before."""
 
 
+class Phases:
+    """The phases of a snapshot. Whoever asks twice within one that is settled gets the very same."""
+
+    def __init__(self, snapshot: EnvironmentSnapshot) -> None:
+        self._changed_at, self._moments = snapshot.changed_at, sorted(set(_moments(snapshot)))
+        self._held: tuple[float, float, Phase] = (inf, -inf, Phase(0, snapshot.changed_at, None))
+
+    def at(self, now: float) -> Phase:
+        since, until, phase = self._held
+        if since <= now < until:
+            return phase
+        number = bisect_right(self._moments, now)
+        phase, since = self._phase(number, now), self._moments[number - 1] if number else -inf
+        until = self._moments[number] if number < len(self._moments) else inf
+        settled = since + SETTLED
+        self._held = (max(since, settled), until, phase) if now >= settled else (since, min(until, settled), phase)
+        return phase
+
+    def end(self, now: float) -> float:
+        """When the phase ends that this moment is in (seconds since the epoch)."""
+        return self._moments[number] if (number := bisect_right(self._moments, now)) < len(self._moments) else inf
+
+    def _phase(self, number: int, now: float) -> Phase:
+        if not number or self._moments[number - 1] <= self._changed_at.timestamp():
+            return Phase(number, self._changed_at, self._changed_at)
+        # The next whole second comes after an edit in the second of the moment. An edit in the next one would not be
+        # told from it, so it is only said once that is over.
+        passed = self._moments[number - 1]
+        modified = datetime.fromtimestamp(int(passed) + 1, UTC) if now >= passed + SETTLED else None
+        return Phase(number, datetime.fromtimestamp(passed, UTC), modified)
+
+
+def phases(snapshot: EnvironmentSnapshot) -> Phases:
+    """The phases of an environment."""
+    return snapshot.keep("flagsmith.phases", lambda: Phases(snapshot))
+
+
 def phase_at(snapshot: EnvironmentSnapshot, now: float) -> Phase:
     """Where an environment stands at a moment (seconds since the epoch)."""
-    moments = snapshot.keep("flagsmith.moments", lambda: sorted(set(_moments(snapshot))))
-    number = bisect_right(moments, now)
-    if not number or moments[number - 1] <= snapshot.changed_at.timestamp():
-        return Phase(number, snapshot.changed_at, snapshot.changed_at)
-    # The next whole second comes after an edit in the second of the moment. An edit in the next one would not be told
-    # from it, so it is only said once that is over.
-    passed = moments[number - 1]
-    modified = datetime.fromtimestamp(int(passed) + 1, UTC) if now >= passed + SETTLED else None
-    return Phase(number, datetime.fromtimestamp(passed, UTC), modified)
+    return phases(snapshot).at(now)
 
 
 def _moments(snapshot: EnvironmentSnapshot) -> Iterator[float]:
@@ -64,11 +94,11 @@ class Latest(Generic[Made]):
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held: tuple[int, Made] | None = None
+        self._held: tuple[Phase, Made] | None = None
 
     def get(self, phase: Phase, make: Callable[[], Made]) -> Made:
         """What is made in a phase, made once. Two threads at once may both make it, and it is the same."""
         held = self._held
-        if held is None or held[0] != phase.number:
-            self._held = held = (phase.number, make())
+        if held is None or held[0] is not phase:
+            self._held = held = (phase, make())
         return held[1]

@@ -1,9 +1,14 @@
 """The stream says when; that it reaches clients is shown with the real one."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from math import inf
 
-from decisions.protocols.flagsmith.stream import updated
+from audits.services import SYSTEM
+from decisions.protocols.flagsmith.moments import phases
+from decisions.protocols.flagsmith.stream import until, updated
 from decisions.snapshots import read
+from features.services import set_state
 from tenants.models import Environment
 from tests.builders import a_feature, a_key
 from tests.protocols.flagsmith.asks import switch
@@ -26,6 +31,18 @@ def test_it_tells_the_time_of_the_document(environment: Environment, server: Cli
     time = json.loads(data.removeprefix("data: "))["updated_at"]
     headers = server.get("/api/v1/environment-document/").headers
     assert time == float(headers["x-flagsmith-document-updated-at"]) > before.changed_at.timestamp()
+
+
+def test_it_tells_when_a_schedule_has_changed_something(environment: Environment) -> None:
+    feature, start = a_feature(environment), datetime.now(UTC).replace(microsecond=0)
+    steps = [{"at": (start + timedelta(hours=hours)).isoformat(), "status": "on"} for hours in (-1, 1)]
+    set_state(feature, environment, steps=steps, actor=SYSTEM)
+    snapshot = read(environment.pk)
+    assert snapshot
+    grant = next(iter(snapshot.grants.values()))
+
+    assert until(snapshot, grant) == (start + timedelta(hours=1)).timestamp()
+    assert phases(snapshot).end(start.timestamp() + 3600) == inf
 
 
 def test_nobody_listens_without_a_key(environment: Environment) -> None:
