@@ -24,7 +24,10 @@ class AppendOnly(models.Model):
 
 
 class Decision(AppendOnly):
-    """What one subject was given, once for each request id of an environment. `number` counts within the project."""
+    """What one subject was given, once for each request id of an environment. `number` counts within the project.
+
+    PostgreSQL keeps it in a partition a week, where `Request` takes the place of the constraint.
+    """
 
     project_id = models.BigIntegerField()
     environment_id = models.BigIntegerField()
@@ -54,6 +57,7 @@ class Decision(AppendOnly):
         indexes = [
             models.Index(fields=["environment_id", "feature_number", "-decided_at", "-id"], name="decision_by_feature"),
             models.Index(fields=["environment_id", "user_id", "-decided_at", "-id"], name="decision_by_user"),
+            models.Index(fields=["environment_id", "-decided_at", "-id"], name="decision_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -62,6 +66,20 @@ class Decision(AppendOnly):
     @property
     def public_id(self) -> str:
         return public_id(DECISION, self.number)
+
+
+class Request(models.Model):
+    """A request id that is taken, and the decision it got. Only PostgreSQL needs it: there, what is unique in a table
+    that is partitioned by time must have the time in it. On SQLite it stays empty."""
+
+    pk = models.CompositePrimaryKey("environment_id", "request_id")
+    environment_id = models.BigIntegerField()
+    request_id = models.CharField(max_length=255)
+    decision_id = models.BigIntegerField()
+    decided_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.request_id
 
 
 class Change(AppendOnly):
@@ -79,6 +97,7 @@ class Change(AppendOnly):
     before = models.JSONField(default=dict, blank=True)
     after = models.JSONField(default=dict, blank=True)
     request_id = models.CharField(max_length=255, blank=True)
+    reason = models.CharField(max_length=500, blank=True, default="", help_text="Why, in a person's words.")
     created_at = models.DateTimeField()
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)

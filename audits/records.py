@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from audits.models import Decision
+from audits.models import Decision, Request
+from audits.partitions import is_partitioned
 
 
 class Record(NamedTuple):
@@ -40,22 +41,23 @@ def key_of(record: Record) -> Key:
 
 
 def known(keys: Iterable[Key]) -> set[Key]:
-    """Which of these keys are stored; one query an environment, in plain SQL, because it runs with every batch."""
+    """Which of these keys are taken; one query an environment, in plain SQL, because it runs with every batch."""
     found: set[Key] = set()
+    table = Request._meta.db_table if is_partitioned() else Decision._meta.db_table
     with connection.cursor() as cursor:
         for environment_id, request_ids in _by_environment(keys).items():
             marks = ", ".join(["%s"] * len(request_ids))
-            statement = f"SELECT request_id FROM audits_decision WHERE environment_id = %s AND request_id IN ({marks})"  # noqa: S608
+            statement = f"SELECT request_id FROM {table} WHERE environment_id = %s AND request_id IN ({marks})"  # noqa: S608
             cursor.execute(statement, [environment_id, *request_ids])
             found.update((environment_id, row[0]) for row in cursor.fetchall())
     return found
 
 
 def find(keys: Iterable[Key]) -> dict[Key, Record]:
-    """What is stored under these keys; one query an environment."""
+    """What is stored under these keys; one query an environment, or two where ids are kept apart."""
     found: dict[Key, Record] = {}
     for environment_id, request_ids in _by_environment(keys).items():
-        rows = Decision.objects.in_environment(environment_id).filter(request_id__in=request_ids)
+        rows = Decision.objects.under_requests(environment_id, request_ids)
         for row in rows.values_list(*Record._fields):
             record = Record(*row)
             found[key_of(record)] = record

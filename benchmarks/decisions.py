@@ -1,4 +1,4 @@
-"""What a decision costs on one database: kept, not kept, next to `/health` and to the floor."""
+"""What a decision costs on one database: kept, and not kept."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmarks import floor, process
-from benchmarks.installation import ROOT, Installation
+from benchmarks.comparison import EDGE, WEB, Line
+from benchmarks.contenders import CONTENDERS
+from benchmarks.installation import Installation
 from benchmarks.load import Ask
-from benchmarks.rounds import Figures, Pace, Subject, interleave
+from benchmarks.rounds import Pace, Subject, interleave
 
 DURABLE = "POST /decisions, durable"
 WITHOUT_RECORD = "POST /decisions, no record"
-HEALTH = "GET /health"
-FLOOR = "floor (constant answer)"
+SWITCHES = {DURABLE: "on", WITHOUT_RECORD: "off"}
+CONNECTIONS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +39,15 @@ def ask_for_decision(key: str, feature_key: str = "new_checkout") -> Ask:
     return Ask("POST", "/decisions", (("X-Environment-Key", key),), DecisionBodies(feature_key))
 
 
-def measure(installation: Installation, pace: Pace) -> dict[str, Figures]:
-    """Start all servers, then load one at a time."""
+def measure(installation: Installation, pace: Pace) -> list[Line]:
+    """Ours with and without the record, by turns."""
     decision = ask_for_decision(installation.key)
     with ExitStack() as stack:
-        durable = stack.enter_context(installation.serve("durable"))
-        without = stack.enter_context(installation.serve("without-record", RECORD_DECISIONS="off"))
-        bare = stack.enter_context(
-            process.serve(floor.COMMAND, env=installation.env, cwd=ROOT, log=installation.directory / "floor.log")
-        )
-        return interleave(
-            [
-                Subject(DURABLE, durable, decision),
-                Subject(WITHOUT_RECORD, without, decision),
-                Subject(HEALTH, durable, Ask("GET", "/health")),
-                Subject(FLOOR, bare, decision),
-            ],
-            pace,
-        )
-
-
-def ratios(figures: dict[str, Figures]) -> dict[str, float]:
-    """Throughput against throughput, which says more on a noisy machine than either figure."""
-    return {
-        "durable / without record": figures[DURABLE].rps / figures[WITHOUT_RECORD].rps,
-        "without record / floor": figures[WITHOUT_RECORD].rps / figures[FLOOR].rps,
-    }
+        servers = {
+            (what, who): stack.enter_context(CONTENDERS[who](installation, RECORD_DECISIONS=switch))
+            for what, switch in SWITCHES.items()
+            for who in (EDGE, WEB)
+        }
+        subjects = [Subject(f"{what}|{who}", server, decision) for (what, who), server in servers.items()]
+        found = interleave(subjects, replace(pace, connections=CONNECTIONS))
+    return [Line(what, who, found[f"{what}|{who}"]) for what, who in servers]

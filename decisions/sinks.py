@@ -130,6 +130,8 @@ _NAMES = ", ".join(_COLUMNS)
 # One statement a batch, and so one transaction. The numbers' lock is held only while the server runs it. Rows whose
 # revision is not the environment's own any more find no partner in the join, and are not inserted. What is stored
 # already is looked up by a scalar subquery, which asks the index row by row; NOT EXISTS would be planned as a scan.
+# A request id is claimed first, because decisions are partitioned by time and cannot be unique by anything else.
+# Claims are sorted, so that none is made before all locks are held: two batches never wait for each other in a circle.
 _INSERT_IN_POSTGRESQL = f"""
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS given({", ".join(f"{n} {t}" for n, t in _COLUMNS.items())})
@@ -137,7 +139,7 @@ WITH given AS (
     SELECT given.*, row_number() OVER (PARTITION BY given.project_id ORDER BY given.decided_at) AS place
     FROM given JOIN tenants_environment ON id = environment_id AND tenants_environment.revision = given.revision
     WHERE (
-        SELECT 1 FROM audits_decision AS old
+        SELECT 1 FROM audits_request AS old
         WHERE old.environment_id = given.environment_id AND old.request_id = given.request_id
     ) IS NULL
 ), wanted AS (
@@ -148,10 +150,17 @@ WITH given AS (
 ), numbers AS (
     UPDATE audits_sequence SET last = last + rows FROM locked
     WHERE audits_sequence.id = locked.id RETURNING project_id, last - rows AS before
+), numbered AS (
+    SELECT before + place AS number, {_NAMES} FROM fresh JOIN numbers USING (project_id)
+    ORDER BY environment_id, request_id
+), claimed AS (
+    INSERT INTO audits_request (environment_id, request_id, decision_id, decided_at)
+    SELECT environment_id, request_id, nextval('audits_decision_id_seq'), decided_at FROM numbered
+    ON CONFLICT DO NOTHING
+    RETURNING environment_id, request_id, decision_id
 )
-INSERT INTO audits_decision (number, {_NAMES})
-SELECT before + place, {_NAMES} FROM fresh JOIN numbers USING (project_id) ORDER BY environment_id, request_id
-ON CONFLICT (environment_id, request_id) DO NOTHING
+INSERT INTO audits_decision (id, number, {_NAMES})
+SELECT decision_id, number, {_NAMES} FROM numbered JOIN claimed USING (environment_id, request_id)
 RETURNING environment_id, request_id
 """  # noqa: S608  nothing in it comes from outside
 

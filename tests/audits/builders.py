@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from audits.models import Decision
+from audits.models import Decision, Request
+from audits.partitions import is_partitioned
 from audits.records import Record
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -35,6 +36,14 @@ def a_record(**changes: Any) -> Record:
 
 
 def stored(*records: Record) -> None:
-    """Put decisions into the log, numbered as they come."""
+    """Put decisions into the log, numbered as they come, as the recorder does."""
     rows: Iterable[Decision] = (Decision(**record._asdict(), number=n) for n, record in enumerate(records, 1))
-    Decision.objects.bulk_create(rows, batch_size=500)
+    made = Decision.objects.bulk_create(rows, batch_size=500)
+    if is_partitioned():
+        Request.objects.bulk_create(map(request_of, made), batch_size=500)
+
+
+def request_of(decision: Decision) -> Request:
+    """What keeps a decision's request id on PostgreSQL."""
+    names = ("environment_id", "request_id", "decided_at")
+    return Request(decision_id=decision.pk, **{name: getattr(decision, name) for name in names})
