@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 import structlog
 from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, ValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError
 from django.http import Http404
 from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.exceptions import ValidationError as Invalid
@@ -19,12 +19,15 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from audits.api import ChangeApi
+from decisions.complaints import Complaint
 from decisions.engine.validate import JsonRefused
+from decisions.outages import SORRY, is_away
 from decisions.protocols._fastapi import complaints_of, json_complaint
 from decisions.snapshots import Moved
 from tenants.api import ManagementViewSet
 
 log = structlog.get_logger(__name__)
+_complain = Complaint(log.error, "the database did not answer")
 
 NO_FIELD = (NON_FIELD_ERRORS, "non_field_errors")
 """What Django and DRF call what is about no field."""
@@ -84,9 +87,9 @@ def _refusal(error: ValidationError, context: dict[str, Any]) -> Response:
 
 
 def _database(error: Exception) -> Response | None:
-    if isinstance(error, OperationalError | InterfaceError):
-        log.error("the database did not answer", error=repr(error))
-        return _detail(503, "the database is not available; try again", **{"Retry-After": "1"})
+    if is_away(error):
+        _complain(error)
+        return _detail(503, SORRY, **{"Retry-After": "1"})
     if isinstance(error, IntegrityError | DataError):
         log.warning("the database refused an edit", error=repr(error))
         return _detail(400, "this contradicts what is stored already")

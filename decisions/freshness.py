@@ -1,26 +1,25 @@
 """How a process learns that a revision moved: at once where it was committed, within milliseconds on the same host
-through a memory-mapped bell, and everywhere by a poll a second, which alone is enough."""
+through a memory-mapped bell, on others through PostgreSQL, and everywhere by a poll a second, which alone is enough."""
 
-import mmap
-import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from random import SystemRandom
-from time import monotonic
-from typing import NamedTuple
+from time import monotonic, time
 
 import structlog
-from django.conf import settings
 from django.db import connection
 
-from decisions.snapshots import EnvironmentSnapshot, Shelf
+from decisions.bell import bell
+from decisions.complaints import Complaint
+from decisions.index import Index, read_index
+from decisions.lastgood import LastGood
+from decisions.notices import Notices
+from decisions.outages import Away, forget_dead_connections, is_away
+from decisions.snapshots import EnvironmentSnapshot, Shelf, read
+from decisions.threads import Lasting, Watchdog
 from tenants import services
-from tenants.credentials import digest
-from tenants.models import Credential, Environment
 
 log = structlog.get_logger(__name__)
 
@@ -28,77 +27,40 @@ POLL_SECONDS = 1.0
 LISTEN_SECONDS = 0.01
 START_SECONDS = 5.0
 UNKNOWN_KEY_SECONDS = 0.2
-COMPLAINT_SECONDS = 60.0
+BACK_SECONDS = 30.0
+"""How long the database may insist on an older revision before it is believed: a replica catches up, a backup stays."""
 
 _jitter = SystemRandom().uniform  # of the system, so that processes forked from one do not poll in step
-
-
-class Bell:
-    """Eight bytes shared by the processes of a host. Ringing writes new ones; who sees others than before, looks."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if os.fstat(file).st_size < mmap.PAGESIZE:
-                os.ftruncate(file, mmap.PAGESIZE)
-            self._page = mmap.mmap(file, mmap.PAGESIZE)
-        finally:
-            os.close(file)
-
-    def ring(self) -> None:
-        self._page[:8] = os.urandom(8)
-
-    def tone(self) -> bytes:
-        return self._page[:8]
-
-
-class SilentBell:
-    """Stands in where the state folder cannot be written. The poll remains."""
-
-    def ring(self) -> None:
-        """Nobody hears it."""
-
-    def tone(self) -> bytes:
-        return b""
-
-
-@cache
-def bell() -> Bell | SilentBell:
-    """This host's bell."""
-    try:
-        return Bell(Path(settings.STATE_DIR) / "revisions")
-    except OSError as error:
-        log.warning("no bell between processes; they learn of edits by polling", error=str(error))
-        return SilentBell()
-
-
-class Index(NamedTuple):
-    """Where everything is: complete, so that a key that is not here exists nowhere."""
-
-    revisions: dict[int, str]
-    paths: dict[str, int]
-    keys: dict[str, int]
 
 
 class Freshness:
     """Keeps a shelf of snapshots as new as the database, and knows which key belongs to which environment."""
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, last_good: LastGood | None = None) -> None:
         self.shelf = shelf
+        self.last_good = last_good or LastGood(None)
         self.watched: Counter[int] = Counter()
         """How many listen to each environment: what they listen to is kept fresh though nobody else asks for it."""
         self.moved: list[Callable[[int], None]] = []
         """Called with an environment's id, in any thread, when there is a new snapshot of it."""
+        self.is_stale = False
+        """Whether the last look failed, so that what is served may be old."""
+        self.is_away = False
+        """Whether it failed because the database is away, so that nobody need try it again before the next look."""
+        self.broken: set[int] = set()
+        """The environments that could not be compiled when they moved, and are served as they were."""
         self._index: Index | None = None
         self._looked_at = 0.0
         self._heard = b""
         self._refreshed_at = datetime.fromtimestamp(0, UTC)
-        self._complained_at = -COMPLAINT_SECONDS
-        self._refreshing = threading.Lock()
+        self._behind_since: float | None = None
+        self._complain = Complaint(log.error, "configuration not refreshed; serving what was read last")
+        self._refreshing, self._looking = threading.Lock(), threading.Lock()
         self._wake = threading.Event()
+        self._is_noticed = False
         self._has_looked = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._notices: Notices | None = None
+        self._watchdog: Watchdog | None = None
         self._stopping = False
 
     def environment_of_key(self, key_digest: str) -> int | None:
@@ -114,17 +76,32 @@ class Freshness:
         is_young = self._index is not None and monotonic() - self._looked_at < UNKNOWN_KEY_SECONDS
         return is_young and bell().tone() == self._heard
 
+    def look_again(self) -> None:
+        """Read the index on behalf of a caller who names what is not in it. Of many at once one does, and the others
+        wait for that. Raises `Away`."""
+        with self._looking:
+            if not self.is_away and not self.is_recent():
+                self.refresh_quietly()
+        if self.is_away:
+            raise Away
+
     def snapshot(self, environment_id: int) -> EnvironmentSnapshot | None:
         """The snapshot in memory, if there is one."""
         return self.shelf.get(environment_id)
+
+    def load(self, environment_id: int) -> EnvironmentSnapshot | None:
+        """The snapshot from memory, or else from the database, or else the last good one from the disk. Raises what the
+        database raises if there is none; None if there is no such environment."""
+        return self.shelf.load(environment_id, reader=self._read)
 
     def refresh(self) -> None:
         """Read the revisions, and read again what moved. Raises what the database raises."""
         with self._refreshing:
             tone = bell().tone()
-            self._read_index()
+            index = self._read_index()
+            self._reload(index)  # before the index is: who finds a new key there finds it in the snapshot too
+            self._take(index)
             self._heard = tone
-            self._reload()
 
     def is_ready(self) -> bool:
         """Whether the index has been read at all. The database being away later changes nothing."""
@@ -134,77 +111,127 @@ class Freshness:
         """When the index was last read."""
         return self._refreshed_at
 
+    def age(self) -> float:
+        """Seconds since then."""
+        return max(0.0, time() - self._refreshed_at.timestamp())
+
+    def vitals(self) -> dict[str, float]:
+        """How this process is, in numbers that name nobody."""
+        return {
+            "snapshot_age_seconds": self.age() if self.is_stale else 0.0,
+            "database_is_away": float(self.is_away),
+            "environments_not_compiled": len(self.broken),
+            "environments_held": len(self.shelf.held()),
+            "snapshots_read": self.shelf.loads,
+        }
+
     def refresh_quietly(self) -> bool:
         """Refresh; on any failure keep what is there, and say so once a minute. Answers whether it went well."""
         try:
             self.refresh()
         except Exception as error:  # noqa: BLE001  whatever it is, what was read last is still served
+            self.is_stale, self.is_away = True, is_away(error)
             self._complain(error)
             return False
+        was_away, self.is_stale, self.is_away = self.is_away, False, False
+        if was_away:
+            log.warning("the database is back")
+            forget_dead_connections()
         return True
 
     def start(self) -> None:
-        """Watch from a thread of this process, and refresh at once after its own commits.
+        """Watch from threads of this process, and refresh at once after its own commits.
 
-        Comes back after the first look, or without it if the database takes too long.
+        Comes back after the first look. If the database is away or takes too long, then with what was known last.
         """
         services.advanced.append(self.refresh_quietly)
-        self._thread = threading.Thread(target=self._watch, name="freshness", daemon=True)
-        self._thread.start()
+        self._watchdog = Watchdog(self._threads())
+        self._watchdog.start()
         self._has_looked.wait(START_SECONDS)
+        if self._index is None:
+            self.is_stale = self.is_away = True
+            self._restore_index()
 
     def stop(self) -> None:
         self._stopping = True
         self._wake.set()
         if self.refresh_quietly in services.advanced:
             services.advanced.remove(self.refresh_quietly)
-        if self._thread:
-            self._thread.join(timeout=5)
+        if self._notices:
+            self._notices.stop()
+        self.last_good.stop()
+        if self._watchdog:
+            self._watchdog.stop()
+        if self._notices:
+            self._notices.close()
+
+    def _threads(self) -> list[Lasting]:
+        threads = [Lasting("freshness", self._watch)]
+        if connection.vendor == "postgresql":
+            self._notices = Notices(self._notice)
+            threads.append(Lasting("notices", self._notices.listen))
+        if self.last_good.folder:
+            threads.append(Lasting("last good", self._keep))
+        return threads
 
     def _watch(self) -> None:
         next_poll = 0.0
         heard = b""
         while not self._stopping:
             tone = bell().tone()
-            if tone not in {heard, self._heard} or monotonic() >= next_poll:
-                heard = tone
+            if tone not in {heard, self._heard} or self._is_noticed or monotonic() >= next_poll:
+                heard, self._is_noticed = tone, False
                 if not self.refresh_quietly():
                     connection.close()  # the next attempt gets a new one
                 self._has_looked.set()
                 next_poll = monotonic() + POLL_SECONDS * _jitter(0.8, 1.2)
-            self._wake.wait(LISTEN_SECONDS)
+            if self._wake.wait(LISTEN_SECONDS):
+                self._wake.clear()
         connection.close()
 
-    def _read_index(self) -> None:
-        rows = Environment.objects.order_by("pk").values_list(
-            "pk", "revision", "project__organisation__key", "project__key", "key"
-        )
-        revisions: dict[int, str] = {}
-        paths: dict[str, int] = {}
-        for pk, revision, organisation, project, key in rows:
-            revisions[pk] = revision
-            paths[f"{organisation}/{project}/{key}"] = pk
-        self._index = Index(revisions, paths, self._read_keys(revisions))
+    def _notice(self, said: str) -> None:
+        """PostgreSQL called "environment:revision". What this process committed itself is no news."""
+        environment_id, _, revision = said.partition(":")
+        known = self._index.revisions if self._index else {}
+        if not environment_id.isdecimal() or known.get(int(environment_id)) != revision:
+            self._is_noticed = True
+            self._wake.set()
+
+    def _keep(self) -> None:
+        self.last_good.keep_up(lambda: (self._index, self._refreshed_at, self.shelf.held()))
+
+    def _read_index(self) -> Index:
+        since = self._behind_since
+        may_go_back = since is not None and monotonic() - since > BACK_SECONDS
+        return read_index(self._index, may_go_back=may_go_back)
+
+    def _take(self, index: Index) -> None:
+        self._index = index
+        self._behind_since = (self._behind_since or monotonic()) if index.is_behind else None
         self._looked_at = monotonic()
         self._refreshed_at = datetime.now(UTC)
 
-    def _read_keys(self, revisions: dict[int, str]) -> dict[str, int]:
-        if self._index is None:
-            return dict(Credential.objects.live().lookups()) | self._public_ids(revisions)
-        moved = {pk for pk, revision in revisions.items() if self._index.revisions.get(pk) != revision}
-        if not moved and revisions.keys() == self._index.revisions.keys():
-            return self._index.keys
-        unmoved = {key: pk for key, pk in self._index.keys.items() if pk in revisions and pk not in moved}
-        found = Credential.objects.live().filter(environment_id__in=moved).lookups()
-        return unmoved | dict(found) | self._public_ids(moved)
+    def _restore_index(self) -> None:
+        """Where everything was when the database was last there."""
+        found = self.last_good.index()
+        if found and self._index is None:
+            self._index, self._refreshed_at = found
+            log.warning("starting without the database, from what was known last", of=self._refreshed_at.isoformat())
 
-    @staticmethod
-    def _public_ids(environment_ids: Collection[int]) -> dict[str, int]:
-        rows = Environment.objects.filter(pk__in=environment_ids).order_by().values_list("public_id", "pk")
-        return {digest(public_id): pk for public_id, pk in rows}
+    def _read(self, environment_id: int) -> EnvironmentSnapshot | None:
+        try:
+            if self.is_away:
+                raise Away
+            return read(environment_id)
+        except Exception as error:
+            snapshot = self.last_good.snapshot(environment_id)
+            if snapshot is None:
+                raise
+            self._complain(error, environment_id=environment_id)
+            return snapshot
 
-    def _reload(self) -> None:
-        revisions = self._index.revisions if self._index else {}
+    def _reload(self, index: Index) -> None:
+        revisions = index.revisions
         held = {snapshot.environment_id: snapshot.revision for snapshot in self.shelf.held()}
         for environment_id in held.keys() | +self.watched:
             if held.get(environment_id, "") != revisions.get(environment_id):
@@ -214,12 +241,9 @@ class Freshness:
         """One environment that cannot be compiled keeps its last good snapshot, and does not hold up the others."""
         try:
             self.shelf.load(environment_id, revision=revision or "gone")
+            self.broken.discard(environment_id)
             for tell in self.moved:
                 tell(environment_id)
         except Exception as error:  # noqa: BLE001  a poisoned row raises anything
+            self.broken.add(environment_id)
             self._complain(error, environment_id=environment_id)
-
-    def _complain(self, error: Exception, **where: int) -> None:
-        if monotonic() - self._complained_at >= COMPLAINT_SECONDS:
-            self._complained_at = monotonic()
-            log.error("configuration not refreshed; serving what was read last", error=repr(error), **where)

@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from time import time
 from typing import Any, NamedTuple
 
 import msgspec
 import structlog
 from django.db import connection
 
+from decisions.complaints import Complaint
 from decisions.engine import validate
 from decisions.engine.conditions.attributes import Attribute, written
 from decisions.engine.conditions.operators import is_scalar
 from decisions.engine.types import Decision, Experiment, Subject
 from decisions.snapshots import EnvironmentSnapshot
+from decisions.uses import Uses
 from experiments.services.observations import Exposed as ExposedRow
 from experiments.services.observations import Happened, record_events, record_exposures
 from features.services.identities import increment_trait, merge_traits, traits_of
@@ -70,15 +73,15 @@ class Traits(NamedTuple):
         return increment_trait(self.environment_id, identifier, name, by)
 
 
-class Seen(NamedTuple):
-    """An evaluation, or several alike, as it waits to be counted."""
+Seen = tuple[int, str, str, int, float, int, str, str | None, str]
+"""Evaluations as they wait to be counted: the environment, the feature's key, the outcome, how many, and when; then, if
+a variant was assigned, the experiment's number, the variant's key, who is counted (None is nobody), and the protocol.
 
-    environment_id: int
-    feature_key: str
-    outcome: str
-    times: int
-    at: datetime
-    exposed: ExposedRow | None
+A plain tuple of texts and numbers, because Python's collector lets go of those, and of nothing else that is kept for a
+second: everything would be walked through again and again, and callers would wait for that.
+"""
+Met = tuple[int, int, str, str]
+"""An exposure by what makes it one: environment, experiment, variant, and who. The second time is none."""
 
 
 class Observer:
@@ -87,29 +90,37 @@ class Observer:
 
     def __init__(self) -> None:
         self._seen: deque[Seen] = deque(maxlen=BUFFER)
-        self._noted: OrderedDict[ExposedRow, None] = OrderedDict()
+        self._uses = Uses()
+        self._noted: OrderedDict[Met, None] = OrderedDict()
         self._starting = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._complain = Complaint(log.error, "usage not stored; it waits for the next time")
 
     def traits(self, environment_id: int) -> Traits:
         return Traits(environment_id)
 
+    def used(self, credential_id: int) -> None:
+        """Note that a key was used; 0 is none of ours."""
+        if credential_id and self._uses.note(credential_id):
+            self._wake()
+
     def seen(self, environment_id: int, decision: Decision, subject: Subject, source: str) -> None:
         """Count an evaluation; of one that assigned a variant, note who met it."""
-        now = datetime.now(UTC)
-        exposed = None
+        if decision.fault is not None:
+            return
+        told = environment_id, decision.feature.key, outcome_of(decision), 1, time()
         variant, experiment = decision.variant, decision.experiment
-        if decision.in_experiment and variant and experiment and (unit := unit_of(experiment, subject)):
-            exposed = ExposedRow(environment_id, experiment.number, variant.key, unit, now, source)
-        if decision.fault is None:
-            self._put(Seen(environment_id, decision.feature.key, outcome_of(decision), 1, now, exposed))
+        if decision.in_experiment and variant and experiment:
+            self._put((*told, experiment.number, variant.key, unit_of(experiment, subject), source))
+        else:
+            self._put((*told, 0, "", None, source))
 
     def count(self, environment_id: int, feature_key: str, outcome: str, times: int) -> None:
         """Count evaluations that a client made itself; what nobody can have counted is not."""
         is_sound = 0 < times <= TIMES_MAX and _fits(feature_key, validate.KEY_LENGTH)
         if is_sound and _fits(outcome, validate.KEY_LENGTH):
-            self._put(Seen(environment_id, feature_key, outcome, times, datetime.now(UTC), None))
+            self._put((environment_id, feature_key, outcome, times, time(), 0, "", None, ""))
 
     def report(self, snapshot: EnvironmentSnapshot, events: Sequence[Event | Exposed], source: str) -> int:
         """Store what clients say, before they are told that it is stored. Answers how many could be: the others have
@@ -121,6 +132,7 @@ class Observer:
 
     def flush(self) -> None:
         """Store what was seen until now. Raises what the database raises, and forgets nothing then."""
+        self._uses.flush()
         taken = [self._seen.popleft() for _ in range(len(self._seen))]
         if not taken:
             return
@@ -138,12 +150,16 @@ class Observer:
 
     def _put(self, seen: Seen) -> None:
         self._seen.append(seen)
-        if self._thread is None:
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
             self._start()
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is None and not self._stopping.is_set():
+            is_running = self._thread is not None and self._thread.is_alive()
+            if not is_running and not self._stopping.is_set():
                 self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
                 self._thread.start()
 
@@ -158,27 +174,29 @@ class Observer:
             self.flush()
         except Exception as error:  # noqa: BLE001  whatever it is, it is tried again
             connection.close()
-            log.error("usage not stored; it waits for the next time", error=repr(error), entries=len(self._seen))
+            self._complain(error, entries=len(self._seen))
 
     def _store(self, taken: Sequence[Seen]) -> None:
-        counts: Counter[Counted] = Counter()
-        fresh: dict[ExposedRow, ExposedRow] = {}
-        for seen in taken:
-            hour = seen.at.replace(minute=0, second=0, microsecond=0)
-            counts[Counted(seen.environment_id, hour, seen.feature_key, seen.outcome)] += seen.times
-            if seen.exposed and (name := seen.exposed._replace(first_at=_NO_TIME, source="")) not in self._noted:
-                fresh.setdefault(name, seen.exposed)
+        counts: Counter[tuple[int, int, str, str]] = Counter()
+        fresh: dict[Met, ExposedRow] = {}
+        for place, feature_key, outcome, times, at, number, variant_key, unit, source in taken:
+            counts[place, int(at // 3600), feature_key, outcome] += times
+            met = (place, number, variant_key, unit) if unit else None
+            if met and met not in self._noted and met not in fresh and _fits(met[3]):
+                fresh[met] = ExposedRow(*met, datetime.fromtimestamp(at, UTC), source)
         record_exposures(fresh.values())
-        add_usage(counts)
+        add_usage({Counted(place, _start_of(hour), *what): times for (place, hour, *what), times in counts.items()})
         self._remember(fresh)
 
-    def _remember(self, exposures: Mapping[ExposedRow, ExposedRow]) -> None:
+    def _remember(self, exposures: Mapping[Met, ExposedRow]) -> None:
         self._noted.update(dict.fromkeys(exposures))
         while len(self._noted) > REMEMBERED:
             self._noted.popitem(last=False)
 
 
-_NO_TIME = datetime.min.replace(tzinfo=UTC)
+def _start_of(hour: int) -> datetime:
+    """The beginning of an hour that is counted from the epoch."""
+    return datetime.fromtimestamp(hour * 3600, UTC)
 
 
 def outcome_of(decision: Decision) -> str:
@@ -218,10 +236,11 @@ def _fingerprint(event: Event) -> str:
 
 
 def unit_of(experiment: Experiment, subject: Subject) -> str | None:
-    """Who is counted: the subject's key, or what the experiment buckets by instead; None if that cannot be stored."""
-    value = Attribute(experiment.hash_attribute)(subject) if experiment.hash_attribute else subject.key
-    unit = written(value) if is_scalar(value) else ""
-    return unit if unit and _fits(unit) else None
+    """Who is counted: the subject's key, or what the experiment buckets by instead."""
+    if not experiment.hash_attribute:
+        return subject.key
+    value = Attribute(experiment.hash_attribute)(subject)
+    return written(value) if is_scalar(value) else None
 
 
 def _fits(text: str, length: int = validate.IDENTIFIER_LENGTH) -> bool:

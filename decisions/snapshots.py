@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import time
@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from decisions.engine.evaluate import Snapshot, compile_snapshot
 from decisions.engine.types import Experiment, Feature, Segment
 from experiments.compile import experiments_of, layers_in
-from features.compile import features_of, segments_in, segments_of
+from features.compile import features_of, segments_in
 from tenants.credentials import SIGNING_NAME, digest, unseal
 from tenants.models import Credential, Environment
 from tenants.roles import RIGHTS, Kind, Right
@@ -118,26 +118,31 @@ def read(environment_id: int) -> EnvironmentSnapshot | None:
 
 
 def _compile(environment: Environment) -> EnvironmentSnapshot:
-    segments = segments_in(environment.project_id)
-    binder = segments_of(segments)
+    segments, binder = segments_in(environment.project_id)
     experiments = experiments_of(environment.pk, binder, key_prefix=f"{environment.public_id}_")
-    definitions = {
-        feature.key: feature for feature in features_of(environment.project_id, environment.pk, experiments, binder)
-    }
-    features = compile_snapshot(definitions.values())
-    return EnvironmentSnapshot(
+    return assembled(
+        features_of(environment.project_id, environment.pk, experiments, binder),
         environment_id=environment.pk,
         project_id=environment.project_id,
         revision=environment.revision,
         changed_at=environment.changed_at,
         about=_about(environment),
-        features=features,
-        public_features={key: features[key] for key, feature in definitions.items() if not feature.is_server_only},
-        definitions=MappingProxyType(definitions),
         segments=MappingProxyType(segments),
         experiments=MappingProxyType({experiment.key: experiment for experiment in experiments.values()}),
         layers=layers_in(environment.project_id),
         grants=dict(_grants(environment)),
+    )
+
+
+def assembled(features: Iterable[Feature], **parts: Any) -> EnvironmentSnapshot:
+    """A snapshot of these features, made ready to decide, and of all other `parts`."""
+    definitions = {feature.key: feature for feature in features}
+    ready = compile_snapshot(definitions.values())
+    return EnvironmentSnapshot(
+        features=ready,
+        public_features={key: ready[key] for key, feature in definitions.items() if not feature.is_server_only},
+        definitions=MappingProxyType(definitions),
+        **parts,
     )
 
 
@@ -181,11 +186,29 @@ def _grant(row: Credential) -> Grant:
     )
 
 
+Reader = Callable[[int], EnvironmentSnapshot | None]
+
+CAPACITY = 12_000
+"""Some 75 MB: a thousand features weigh 6 MB, with what is prepared of them for callers."""
+OVERRIDES = 20
+"""How many of them weigh as much as a feature."""
+
+
+def weight_of(snapshot: EnvironmentSnapshot) -> int:
+    """What a snapshot weighs: about the number of its features, and one for itself."""
+    overrides = sum(len(feature.overrides) for feature in snapshot.definitions.values())
+    return 1 + len(snapshot.definitions) + overrides // OVERRIDES
+
+
 class Shelf:
     """The snapshots that a process holds: the most recently used, loaded by one thread at a time each."""
 
-    def __init__(self, capacity: int = 1_000) -> None:
+    def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
+        """How much all of them may weigh; the one that was read last is kept, however much that is."""
+        self._weights: dict[int, int] = {}
+        self.loads = 0
+        """How many snapshots were read."""
         self._held: OrderedDict[int, EnvironmentSnapshot] = OrderedDict()
         self._flights: dict[int, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -204,7 +227,9 @@ class Shelf:
         with self._lock:
             return list(self._held.values())
 
-    def load(self, environment_id: int, *, revision: str | None = None) -> EnvironmentSnapshot | None:
+    def load(
+        self, environment_id: int, *, revision: str | None = None, reader: Reader = read
+    ) -> EnvironmentSnapshot | None:
         """The snapshot at `revision`, or any if None, from memory if it is there, else from the database.
 
         Of many threads that want the same environment, one reads it and the others wait for that.
@@ -213,7 +238,8 @@ class Shelf:
             snapshot = self._held.get(environment_id)
             if snapshot is not None and revision in {None, snapshot.revision}:
                 return snapshot
-            snapshot = read(environment_id)
+            snapshot = reader(environment_id)
+            self.loads += 1
             self._put(environment_id, snapshot)
             return snapshot
 
@@ -225,8 +251,9 @@ class Shelf:
         with self._lock:
             if snapshot is None:
                 self._held.pop(environment_id, None)
+                self._weights.pop(environment_id, None)
                 self._flights.pop(environment_id, None)
                 return
-            self._held[environment_id] = snapshot
-            while len(self._held) > self.capacity:
-                self._held.popitem(last=False)
+            self._held[environment_id], self._weights[environment_id] = snapshot, weight_of(snapshot)
+            while len(self._held) > 1 and sum(self._weights.values()) > self.capacity:
+                self._weights.pop(self._held.popitem(last=False)[0])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import RequestDataTooBig, ValidationError
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.exceptions import ValidationError as Invalid
@@ -22,6 +22,8 @@ EXPECTED: list[tuple[Exception, int, Any]] = [
     (RequestDataTooBig(), 413, "the body is too large"),
     (OperationalError("gone"), 503, "the database is not available; try again"),
     (InterfaceError("gone"), 503, "the database is not available; try again"),
+    (InternalError("read-only"), 503, "the database is not available; try again"),
+    (DatabaseError("not a database"), 503, "the database is not available; try again"),
     (IntegrityError("duplicate key"), 400, "this contradicts what is stored already"),
     (DataError("too long"), 400, "this contradicts what is stored already"),
     (PermissionDenied("not you"), 403, "not you"),

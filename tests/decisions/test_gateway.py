@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from decisions.gateway import Gateway, Response, Waiting
+from decisions.gateway import Gateway, Waiting
 from decisions.protocols._base import Request
+from decisions.responses import Response
 from tests.builders import a_key, a_running_experiment, an_environment
 
 

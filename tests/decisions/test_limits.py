@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from decisions.gateway import Gateway, Response
+from decisions.gateway import Gateway
 from decisions.limits import BURST_SECONDS, Limiter
 from decisions.protocols import protocols
 from decisions.protocols._base import Request
+from decisions.responses import Response
 from tests.builders import a_key, an_environment
 
 

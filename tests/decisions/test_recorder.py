@@ -228,6 +228,55 @@ def test_a_database_that_is_away_is_unavailable_and_then_forgotten(
     assert recorder.submit(snapshot, "good", draft_for("good")).result(10).request_id == "good"
 
 
+@dataclass
+class Away:
+    """A sink whose database is away until it is told otherwise."""
+
+    tries: int = 0
+    is_back: bool = False
+    error: BaseException = field(default_factory=lambda: OperationalError("gone"))
+
+    def write(self, batch: Sequence[Entry]) -> list[Outcome]:
+        self.tries += 1
+        if not self.is_back:
+            raise self.error
+        return [entry.outcome for entry in batch]
+
+
+def test_while_the_database_is_away_callers_are_refused_at_once_but_for_one_who_tries(
+    environment: Environment, running: Callable[[Sink], Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("decisions.recorder.AWAY_SECONDS", 3_600.0)
+    sink = Away()
+    recorder, snapshot = running(sink), snapshot_of(environment)
+    for name in ("first", "second"):
+        with pytest.raises(Refusal):
+            recorder.submit(snapshot, name, draft_for(name)).result(10)
+
+    for number in range(50):
+        with pytest.raises(Refusal, match="try again"):
+            recorder.submit(snapshot, f"r{number}", draft_for(f"r{number}"))
+    assert sink.tries == 2
+
+    sink.is_back, recorder._try_again_at = True, 0.0
+    assert recorder.submit(snapshot, "tries", draft_for("tries")).result(10).request_id == "tries"
+    assert recorder.submit(snapshot, "others", draft_for("others")).result(10).request_id == "others"
+
+
+def test_nobody_waits_for_a_batch_that_would_have_ended_the_thread(
+    environment: Environment, running: Callable[[Sink], Recorder]
+) -> None:
+    sink = Away(error=SystemExit(1))
+    recorder, snapshot = running(sink), snapshot_of(environment)
+
+    with pytest.raises(Refusal) as refused:
+        recorder.submit(snapshot, "r1", draft_for("r1")).result(10)
+    sink.is_back = True
+
+    assert refused.value.kind is Kind.INTERNAL
+    assert recorder.submit(snapshot, "r2", draft_for("r2")).result(10).request_id == "r2"
+
+
 def test_closing_stores_what_is_queued_and_takes_no_more(environment: Environment) -> None:
     recorder, snapshot = Recorder(DatabaseSink(Shelf())), snapshot_of(environment)
     futures = [recorder.submit(snapshot, f"r{number}", draft_for(f"r{number}")) for number in range(300)]

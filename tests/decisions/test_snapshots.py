@@ -90,8 +90,9 @@ def test_another_revision_is_read_again(django_assert_num_queries: DjangoAssertN
 
 
 @pytest.mark.django_db
-def test_the_least_recently_used_are_forgotten() -> None:
-    environments, shelf = [an_environment() for _ in range(3)], Shelf(capacity=2)
+def test_the_least_recently_used_are_forgotten_by_their_weight() -> None:
+    environments, shelf = [an_environment() for _ in range(3)], Shelf(capacity=3)
+    a_feature(environments[0])
     first, second, third = (environment.pk for environment in environments)
     shelf.load(first)
     shelf.load(second)
@@ -100,6 +101,14 @@ def test_the_least_recently_used_are_forgotten() -> None:
     shelf.load(third)
 
     assert [held.environment_id for held in shelf.held()] == [first, third]
+
+
+@pytest.mark.django_db
+def test_an_environment_that_weighs_more_than_the_shelf_holds_is_served_all_the_same() -> None:
+    environment, shelf = an_environment(), Shelf(capacity=1)
+    a_feature(environment)
+
+    assert shelf.load(environment.pk) is shelf.get(environment.pk)
 
 
 @pytest.mark.django_db
