@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PORT ?= 6789
+EDGE_PORT ?= 6790
 
 # Asked from /, because in here .python-version makes pyenv insist on one that may not be installed.
 PYTHON ?= $(shell cd / && for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -16,12 +17,12 @@ IN_PRODUCTION := ENV=production ALLOWED_HOSTS=switchyard.example DATABASE_URL=po
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# These know no database, so the first run has said all about them.
-WITHOUT_DATABASE := tests/engine tests/sdks tests/benchmarks
+# These know no database, or look through a browser at what others test on both: the first run has said all about them.
+ON_ONE_DATABASE := tests/benchmarks tests/browser tests/engine tests/sdks tests/test_architecture.py
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-7s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 setup: .venv/.dev ## install everything that developing needs
 
@@ -32,9 +33,14 @@ run: .venv/.runtime ## migrate, make the demo project and serve on PORT (6789), 
 	$(BIN)/python manage.py demo && \
 	exec $(BIN)/gunicorn app.asgi:application -c gunicorn.conf.py
 
+edge: .venv/.runtime ## serve decisions alone on EDGE_PORT (6790), a process a core, from the database of `make run`
+	@ENV="$${ENV:-local}" BIND="$${BIND:-127.0.0.1}" PORT="$(EDGE_PORT)" PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	WEB_CONCURRENCY="$${WEB_CONCURRENCY:-$$(getconf _NPROCESSORS_ONLN)}" && \
+	export ENV BIND PORT PATH WEB_CONCURRENCY && eval "exec $$(sed -n 's/^edge: ENV=production //p' Procfile)"
+
 test: .venv/.dev ## run the tests on SQLite and on PostgreSQL; ARGS="-k name" for some
 	env -u DATABASE_URL TEST_DATABASE=sqlite $(BIN)/pytest $(ARGS)
-	env -u DATABASE_URL TEST_DATABASE=postgres $(BIN)/pytest $(WITHOUT_DATABASE:%=--ignore=%) $(ARGS)
+	env -u DATABASE_URL TEST_DATABASE=postgres $(BIN)/pytest $(ON_ONE_DATABASE:%=--ignore=%) $(ARGS)
 
 sdks: .venv/.dev ## try other versions of the SDKs, and those for Node, each in an environment of its own
 	env -u DATABASE_URL TEST_DATABASE=sqlite $(BIN)/pytest -n 0 tests/sdks/old/*_versions.py $(ARGS)
@@ -50,8 +56,14 @@ check: lint ## lint, production's settings, migrations and the OpenAPI schema
 	env -u DJANGO_SETTINGS_MODULE $(ON_PAPER) $(BIN)/python manage.py makemigrations --check --dry-run
 	env -u DJANGO_SETTINGS_MODULE $(ON_PAPER) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-bench: .venv/.dev ## measure requests per second, latency and CPU
+bench: .venv/.dev ## measure ourselves beside floors and rivals: about half an hour
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: .venv/.dev ## the main figures in under two minutes
+	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+screenshots: .venv/.dev ## take the pictures in docs/screenshots/ anew
+	$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 lock: .venv/.dev ## compile requirements*.in; ARGS=--upgrade for newer versions
 	$(COMPILE) $(ARGS) --output-file requirements.txt requirements.in
@@ -74,4 +86,4 @@ clean: ## remove .venv, caches and collected files; var/ with its data stays
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ .venv/.runtime
 
-.PHONY: help setup run test sdks lint check bench lock clean
+.PHONY: help setup run edge test sdks lint check bench bench-quick screenshots lock clean

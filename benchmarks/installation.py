@@ -48,17 +48,21 @@ class Installation:
 def fresh(database: str, *, workers: int) -> Iterator[Installation]:
     """A migrated installation with the demo's data, gone when the block ends. Raises CommandFailed."""
     with TemporaryDirectory(prefix="switchyard-bench-") as name, database_for(database, Path(name)) as url:
-        directory = Path(name)
-        env = {
-            "ENV": "local",
-            "DATABASE_URL": url,
-            "STATE_DIR": name,
-            "WEB_CONCURRENCY": str(workers),
-            "LOG_LEVEL": "WARNING",
-        }
-        manage("migrate", env=env)
-        manage("bootstrap", env=env)
-        yield Installation(directory, env, json.loads(manage("demo", "--json", env=env)))
+        yield installed(Path(name), url, workers=workers)
+
+
+def installed(directory: Path, url: str, *, workers: int) -> Installation:
+    """An empty database, migrated and filled with the demo's data. Raises CommandFailed."""
+    env = {
+        "ENV": "local",
+        "DATABASE_URL": url,
+        "STATE_DIR": str(directory),
+        "WEB_CONCURRENCY": str(workers),
+        "LOG_LEVEL": "WARNING",
+    }
+    manage("migrate", env=env)
+    manage("bootstrap", env=env)
+    return Installation(directory, env, json.loads(manage("demo", "--json", env=env)))
 
 
 def database_for(name: str, directory: Path) -> contextlib.AbstractContextManager[str]:

@@ -11,7 +11,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from multiprocessing.connection import Connection as Pipe
+from random import Random, random
 from time import perf_counter
 from typing import NamedTuple, cast
 
@@ -48,16 +50,40 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Mix:
+    """Several requests by turns, each as often as its share says; the same order every time."""
+
+    parts: tuple[tuple[Ask, int], ...]
+
+    def requests(self) -> Iterator[bytes]:
+        """Whole requests as bytes, without end unless those of one part end."""
+        turns = [requests for ask, share in self.parts for requests in [ask.requests()] * share]
+        Random(len(turns)).shuffle(turns)
+        for requests in cycle(turns):
+            yield next(requests)
+
+
+Asks = Ask | Mix
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """How hard to ask, and for how long. `warmup` and `seconds` are in seconds; processes share the connections."""
 
     port: int
-    ask: Ask
+    ask: Asks
     host: str = "127.0.0.1"
     connections: int = 32
     processes: int = 1
     warmup: float = 1.0
     seconds: float = 5.0
+    rate: float = 0.0
+    """Requests a second in all, evenly; 0 is each as soon as the one before is answered."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one request of a connection to its next."""
+        return self.connections / self.rate if self.rate else 0.0
 
 
 @dataclass(slots=True)
@@ -71,7 +97,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One measured run. `requests` counts complete answers of any status; `errors`, those not 2xx and the broken."""
+    """One measured run. `requests` counts complete answers; `errors`, those not 2xx or 304, and the broken ones."""
 
     requests: int
     seconds: float
@@ -139,8 +165,9 @@ def has_last_chunk(data: bytes, at: int) -> bool:
 class Connection(asyncio.Protocol):
     """One keep-alive connection: it asks, waits, notes the latency and asks again until it is told to rest."""
 
-    def __init__(self, requests: Iterator[bytes]) -> None:
+    def __init__(self, requests: Iterator[bytes], interval: float = 0.0) -> None:
         self.requests = requests
+        self.interval, self.due = interval, 0.0
         self.sample = Sample()
         self.deadline = 0.0
         self.started = 0.0
@@ -185,9 +212,17 @@ class Connection(asyncio.Protocol):
         if answer.closes:
             self.close()
         elif now < self.deadline:
-            self.send()
+            self.send_when_due(now)
         else:
             self.rest()
+
+    def send_when_due(self, now: float) -> None:
+        """Ask the next question at once, or at its time where there is a rhythm."""
+        self.due += self.interval
+        if self.due <= now:
+            self.send()
+        else:
+            asyncio.get_running_loop().call_later(self.due - now, self.send)
 
     def send(self) -> None:
         """Ask the next question; rest when there is none left."""
@@ -213,7 +248,9 @@ class Connection(asyncio.Protocol):
         """Ask until `deadline` (of `perf_counter`) or until the connection is lost. The last answer is waited for."""
         self.sample, self.deadline, self.started, self.data = sample, deadline, 0.0, b""
         self.rested = asyncio.get_running_loop().create_future()
-        self.send()
+        now = perf_counter()
+        self.due = now - self.interval * random()  # so that the connections do not ask in step
+        self.send_when_due(now)
         await self.rested
 
 
@@ -251,7 +288,7 @@ class Client:
             return kept
         try:
             _, kept = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(self.requests), self.load.host, self.load.port
+                lambda: Connection(self.requests, self.load.interval), self.load.host, self.load.port
             )
         except OSError:
             sample.statuses[BROKEN] += 1
@@ -264,6 +301,11 @@ class Client:
         for connection in self.open:
             if connection is not None:
                 connection.close()
+
+
+def is_good(status: int) -> bool:
+    """Whether it is an answer; nobody here minds that he has it already."""
+    return 200 <= status < 300 or status == 304
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -287,7 +329,7 @@ def summarise(samples: Iterable[Sample]) -> Result:
         rps=len(ordered) / seconds if seconds else 0.0,
         p50_ms=percentile(ordered, 50) * 1000,
         p99_ms=percentile(ordered, 99) * 1000,
-        errors=sum(count for status, count in statuses.items() if not 200 <= status < 300),
+        errors=sum(count for status, count in statuses.items() if not is_good(status)),
         statuses={status: count for status, count in sorted(statuses.items()) if count},
     )
 

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from benchmarks.audits import Page
+from benchmarks.comparison import Line
 from benchmarks.engine import Cost as DecideCost
 from benchmarks.peers import Match
 from benchmarks.rounds import Figures
 from benchmarks.scale import Compiled, Cost
+from benchmarks.targets import Target
 
-SERVER_HEADINGS = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "RSS MB", "errors")
+LINE_HEADINGS = ("workload", "server", "requests/s", "p50 ms", "p99 ms", "CPU µs/request", "RSS MB", "errors")
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table: the first column to the left, the others to the right."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+    """A Markdown table: the first columns, which are texts, to the left, the others to the right."""
     lines = [list(headings), *(list(row) for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(headings))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    rule = ["-" * width if at < texts else "-" * (width - 1) + ":" for at, width in enumerate(widths)]
     lines.insert(1, rule)
-    return "\n".join("| " + " | ".join(fitted(line, widths)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(fitted(line, widths, texts)) + " |" for line in lines)
 
 
-def fitted(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+def fitted(cells: Sequence[str], widths: Sequence[int], texts: int) -> list[str]:
     """The cells of one line, each as wide as its column."""
     return [
-        cell.ljust(width) if at == 0 else cell.rjust(width)
+        cell.ljust(width) if at < texts else cell.rjust(width)
         for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
 
 
-def servers(figures: Mapping[str, Figures]) -> str:
-    """One line for each thing that was measured."""
-    return table(SERVER_HEADINGS, ((name, *cells(each)) for name, each in figures.items()))
+def lines(found: Iterable[Line]) -> str:
+    """One line for each thing that was asked of somebody."""
+    return table(LINE_HEADINGS, ((line.workload, line.contender, *cells(line.figures)) for line in found), texts=2)
 
 
 def cells(figures: Figures) -> tuple[str, ...]:
@@ -47,14 +49,26 @@ def cells(figures: Figures) -> tuple[str, ...]:
     )
 
 
-def failures(figures: Mapping[str, Figures]) -> list[str]:
+def targets(found: Iterable[Target]) -> str:
+    """One line for each promise."""
+    bounds = {True: "≥", False: "≤"}
+    rows = (
+        (each.promise, f"{each.measured:.2f}", f"{bounds[each.is_least]} {each.wanted:g}", VERDICTS[each.is_met])
+        for each in found
+    )
+    return table(("promise", "measured", "wanted", ""), rows)
+
+
+VERDICTS = {True: "met", False: "missed"}
+
+
+def failures(found: Iterable[Line]) -> list[str]:
     """One sentence for each thing that was answered with errors; status 0 is a connection that broke."""
-    return [f"{name}: {dict(sorted(each.statuses.items()))}" for name, each in figures.items() if each.errors]
-
-
-def ratios(values: Mapping[str, float]) -> str:
-    """One line for each ratio."""
-    return "\n".join(f"{name}: {value:.2f}" for name, value in values.items())
+    return [
+        f"{line.workload}, {line.contender}: {dict(sorted(line.figures.statuses.items()))}"
+        for line in found
+        if line.figures.errors
+    ]
 
 
 def engine(costs: Iterable[DecideCost]) -> str:

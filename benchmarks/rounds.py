@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks import load
-from benchmarks.load import Ask, Load
+from benchmarks.load import Asks, Load
 from benchmarks.process import Server
 
 
@@ -18,7 +18,11 @@ class Subject:
 
     name: str
     server: Server
-    ask: Ask
+    ask: Asks
+    connections: int | None = None
+    """Where it is not the pace's number of them."""
+    rate: float = 0.0
+    """Requests a second; 0 is as many as there can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ def measure(subject: Subject, pace: Pace) -> Figures:
     asked = Load(
         port=subject.server.port,
         ask=subject.ask,
-        connections=pace.connections,
+        connections=subject.connections or pace.connections,
+        rate=subject.rate,
         warmup=pace.warmup,
         seconds=pace.seconds,
     )

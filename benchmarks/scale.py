@@ -17,7 +17,7 @@ from timeit import Timer
 import django
 
 from app.env import select_settings
-from benchmarks import peers
+from benchmarks import filling, peers
 from benchmarks.installation import ROOT, CommandFailed, Installation
 from decisions.engine.evaluate import compile_snapshot, decide, decide_all
 
@@ -67,46 +67,11 @@ def measure_database(installation: Installation) -> Compiled:
 
 
 def fill() -> int:
-    """Store what `measure` decides about, past the services, which are not what is measured; the environment's id."""
-    from experiments.models import Experiment, Variant  # noqa: PLC0415  models are there only after django.setup()
-    from features.models import Feature, FeatureState, Rule, Segment  # noqa: PLC0415
-    from tenants.models import Environment  # noqa: PLC0415
+    """Store what `measure` decides about; the environment's id."""
+    from tenants.models import Environment  # noqa: PLC0415  models are there only after django.setup()
 
-    environment = Environment.objects.order_by("pk")[0]
-    project = environment.project
-    segments = Segment.objects.bulk_create(
-        Segment(project=project, key=key, name=key, conditions=tree) for key, tree in peers.segment_trees().items()
-    )
-    features = Feature.objects.bulk_create(
-        Feature(project=project, number=10_000 + n, key=f"scale_{n}", name=f"scale_{n}") for n in range(FEATURES)
-    )
-    experiments = Experiment.objects.bulk_create(
-        Experiment(
-            feature=feature,
-            environment=environment,
-            number=feature.number,
-            key=feature.key,
-            name=feature.key,
-            seed=feature.key,
-            status="running",
-        )
-        for feature in features
-    )
-    Variant.objects.bulk_create(
-        Variant(experiment=experiment, number=10 * experiment.number + n, key=key, weight=50, is_control=not n)
-        for experiment in experiments
-        for n, key in enumerate(("control", "treatment"))
-    )
-    states = FeatureState.objects.bulk_create(
-        FeatureState(feature=feature, environment=environment, status="experiment", active_experiment=experiment)
-        for feature, experiment in zip(features, experiments, strict=True)
-    )
-    Rule.objects.bulk_create(
-        Rule(state=state, key=f"r{at}", position=at, segment=segments[(n + at) % len(segments)], value=True)
-        for n, state in enumerate(states)
-        for at in range(RULES)
-    )
-    return environment.pk
+    made = filling.make(filling.Wanted("scale", FEATURES, rules=RULES))
+    return int(Environment.objects.get(project__key=made.project).pk)
 
 
 def compile_it(environment_id: int) -> Compiled:

@@ -8,7 +8,7 @@ class DecisionsConfig(AppConfig):
     verbose_name = "Decisions"
 
     def ready(self) -> None:
-        from decisions.freshness import bell  # noqa: PLC0415  the app registry is ready only now
+        from decisions.bell import bell  # noqa: PLC0415  the app registry is ready only now
         from tenants import services  # noqa: PLC0415
 
         services.advanced.append(lambda: bell().ring())

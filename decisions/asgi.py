@@ -10,9 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from decisions.gateway import Cold, Gateway, Listening, Match, Response, Waiting, browser_headers
-from decisions.process import gateway, stop
+from decisions.gateway import Cold, Gateway, Listening, Waiting
+from decisions.process import gateway, settle_in, stop
 from decisions.protocols._base import BODY_LIMIT, WEBSOCKET, Headers, Refusal, Request
+from decisions.responses import Response
+from decisions.routing import Match
 from decisions.streams import Hub, Shutdown
 from decisions.wsgi import PATIENCE
 
@@ -137,7 +139,7 @@ def stream_headers(listening: Listening) -> Headers:
     """Nothing between us and the caller is to keep or collect what is sent."""
     stream = listening.stream
     given = (("Content-Type", stream.content_type), ("Cache-Control", "no-cache"), ("X-Accel-Buffering", "no"))
-    return (*given, *stream.headers, *browser_headers(listening.protocol))
+    return (*given, *stream.headers, *listening.protocol.always)
 
 
 async def talk(front: Gateway, match: Match | None, scope: Scope, receive: Receive, send: Send) -> None:
@@ -264,7 +266,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            shutdown = Shutdown(_hub(await loop.run_in_executor(None, gateway)))
+            shutdown = Shutdown(_hub(await loop.run_in_executor(None, settle_in)))
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             if shutdown:

@@ -1,10 +1,11 @@
 """Conditional requests (RFC 9110, 13): whoever has an answer already is told so, and sent nothing."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from hashlib import blake2b
+from functools import lru_cache
 
-from decisions.protocols._base import OF_BODY, Headers, Reply
+from decisions.protocols._base import OF_BODY, Headers, Reply, tag_of
 
 
 def answer_if_modified(reply: Reply, body: bytes, asked: Mapping[str, str]) -> tuple[int, Headers]:
@@ -15,7 +16,7 @@ def answer_if_modified(reply: Reply, body: bytes, asked: Mapping[str, str]) -> t
     tag = f'"{tag_of(body) if reply.etag == OF_BODY else reply.etag}"' if reply.etag else ""
     headers: Headers = (("ETag", tag),) if tag else ()
     if reply.modified:
-        headers = (*headers, ("Last-Modified", format_datetime(reply.modified.replace(microsecond=0), usegmt=True)))
+        headers = (*headers, ("Last-Modified", _http_date(reply.modified)))
     if reply.status != 200:
         return reply.status, headers
     if (tags := asked.get("if-none-match")) is not None:
@@ -23,14 +24,14 @@ def answer_if_modified(reply: Reply, body: bytes, asked: Mapping[str, str]) -> t
     return (304 if _is_as_old(reply, asked.get("if-modified-since")) else 200), headers
 
 
-def tag_of(body: bytes) -> str:
-    """A tag that another body has not got."""
-    return blake2b(body, digest_size=12).hexdigest()
+@lru_cache(1_024)
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
 def _names(tags: str, tag: str) -> bool:
     """Whether a list of tags names this one. Proxies that compress an answer make its tag a weak one."""
-    return tags.strip() == "*" or tag in (name.strip().removeprefix("W/") for name in tags.split(","))
+    return tags == tag or tags.strip() == "*" or tag in (name.strip().removeprefix("W/") for name in tags.split(","))
 
 
 def _is_as_old(reply: Reply, since: str | None) -> bool:

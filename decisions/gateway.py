@@ -1,23 +1,17 @@
 """Bytes in, bytes out: route, authenticate, call the protocol, encode. Knows no vendor and no framework."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import msgspec
-import structlog
-
-from decisions.conditional import answer_if_modified
 from decisions.freshness import Freshness
 from decisions.limits import Limiter
 from decisions.observer import Observer
+from decisions.outages import Away
 from decisions.protocols._base import (
-    BODY_LIMIT,
     MISSING,
     UNKNOWN,
     WEBSOCKET,
     Call,
-    Headers,
     Kind,
     Pending,
     Protocol,
@@ -28,23 +22,14 @@ from decisions.protocols._base import (
     Stream,
 )
 from decisions.recorder import Recorder
+from decisions.responses import Response, encoded, preflight, refused
+from decisions.routing import Match, Router
 from decisions.snapshots import EnvironmentSnapshot, Grant
 from tenants.credentials import digest
 from tenants.roles import RIGHTS
 from tenants.roles import Kind as KeyKind
 
-log = structlog.get_logger(__name__)
-
 _OPEN_GRANT = Grant(credential_id=0, kind="open", rights=RIGHTS[KeyKind.MANAGE])
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Response(NamedTuple):
-    """An answer as it goes over the wire."""
-
-    status: int
-    headers: Headers
-    body: bytes
 
 
 class Waiting(NamedTuple):
@@ -62,19 +47,6 @@ class Listening(NamedTuple):
     snapshot: EnvironmentSnapshot
     grant: Grant
     key_digest: str
-
-
-class Match(NamedTuple):
-    """A path that is ours: the protocol, and the routes by method; none of a method means it is not allowed."""
-
-    protocol: Protocol
-    routes: dict[str, Route]
-    parameters: dict[str, str]
-
-    def body_limit(self, method: str) -> int:
-        """How many bytes a call may bring."""
-        route = self.routes.get(method)
-        return route.body_limit if route else BODY_LIMIT
 
 
 class Cold(Exception):
@@ -97,33 +69,7 @@ class Gateway:
         self.freshness, self.recorder, self.observer = freshness, recorder, observer
         self.open_environment = open_environment
         self._limiter = Limiter(rate_limit)
-        self._fixed: dict[str, Match] = {}
-        self._open: list[tuple[str, Match]] = []
-        for protocol in protocols:
-            for route in protocol.routes:
-                self._add(protocol, route)
-        self._pattern = re.compile("|".join(f"(?P<r{i}>{_pattern(path)})" for i, (path, _) in enumerate(self._open)))
-
-    def _add(self, protocol: Protocol, route: Route) -> None:
-        """Fixed paths into a dictionary, those with parameters into one pattern; methods of one path together."""
-        if "{" not in route.path:
-            match = self._fixed.setdefault(route.path, Match(protocol, {}, {}))
-        else:
-            found = [match for path, match in self._open if path == route.path]
-            match = found[0] if found else Match(protocol, {}, {})
-            self._open += [] if found else [(route.path, match)]
-        match.routes[route.method] = route
-
-    def find(self, path: str) -> Match | None:
-        """Whose path this is; None if it belongs to no protocol."""
-        if match := self._fixed.get(path):
-            return match
-        found = self._pattern.fullmatch(path)
-        if found is None or found.lastgroup is None:
-            return None
-        open_path, match = self._open[int(found.lastgroup[1:])]
-        values = found.groups()[found.re.groupindex[found.lastgroup] :]
-        return match._replace(parameters=dict(zip(_names(open_path), values, strict=False)))
+        self.find = Router(protocols).find
 
     def respond(self, match: Match, request: Request, *, load: bool = False) -> Response | Waiting | Listening:
         """Answer a call. Never raises but `Cold`: whatever goes wrong is worded by the protocol."""
@@ -138,7 +84,13 @@ class Gateway:
             return Waiting(pending, lambda: self._finished(match.protocol, request, pending))
         if isinstance(reply, Listening):
             return reply
-        return _encoded(match.protocol, request, reply)
+        response = encoded(match.protocol, request, reply)
+        return self._aged(response) if self.freshness.is_stale else response
+
+    def _aged(self, response: Response) -> Response:
+        """An answer that says how long ago it was last known to be right, where that cannot be looked up now."""
+        age = ("X-Snapshot-Age", str(round(self.freshness.age())))
+        return response._replace(headers=(*response.headers, age))
 
     def too_large(self, match: Match, request: Request) -> Response:
         """The answer to a body beyond the limit, of which nothing more is read."""
@@ -151,19 +103,18 @@ class Gateway:
 
     def refused(self, match: Match, request: Request, error: Exception) -> Response:
         """The answer to a call that gets none, in the protocol's words."""
-        return _refused(match.protocol, request, error)
+        return refused(match.protocol, request, error)
 
     def _answer(self, match: Match, request: Request, *, load: bool) -> Reply | Pending | Listening:
         protocol = match.protocol
-        if request.method == "OPTIONS" and protocol.for_browsers:
-            return _preflight(match, request)
-        method = "GET" if request.method == "HEAD" else request.method
-        route = match.routes.get(method)
+        route = match.routes.get("GET" if request.method == "HEAD" else request.method)
         if route is None:
-            raise Refusal(Kind.METHOD_NOT_ALLOWED, "Method Not Allowed", sorted(match.routes.keys() - {WEBSOCKET}))
+            return _no_route(match, request)
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refusal(Kind.UNSUPPORTED, "compressed bodies are not accepted")
-        if route.is_blocking and not load:
+        if route.is_blocking:
+            self._may_block(load=load)
+        if route.is_slow and not load:
             raise Cold
         if route.right is None:
             reply = route.handler(self.freshness, **match.parameters)
@@ -175,6 +126,7 @@ class Gateway:
             raise Refusal(Kind.TOO_MANY, f"this key calls too often; wait {seconds} s", seconds)
         if route.right not in grant.rights:
             raise Refusal(Kind.FORBIDDEN, f"this {grant.kind} key may not do that")
+        self.observer.used(grant.credential_id)
         call = Call(request, snapshot, grant, self.recorder.submit, self.observer, protocol.slug, self.freshness)
         return _kept_open(route.handler(call, **match.parameters), protocol, call, key_digest)
 
@@ -210,10 +162,16 @@ class Gateway:
         """What is not in the index may be new: read the index again, but not for every stranger who knocks."""
         if self.freshness.is_recent():
             return None
+        self._may_block(load=load)
+        self.freshness.look_again()
+        return find()
+
+    def _may_block(self, *, load: bool) -> None:
+        """Whether the database may be asked here and now. While it is away nobody waits for it."""
+        if self.freshness.is_away:
+            raise Away
         if not load:
             raise Cold
-        self.freshness.refresh_quietly()
-        return find()
 
     def _snapshot(self, environment_id: int, *, load: bool) -> EnvironmentSnapshot:
         snapshot = self.freshness.snapshot(environment_id)
@@ -221,16 +179,16 @@ class Gateway:
             return snapshot
         if not load:
             raise Cold
-        snapshot = self.freshness.shelf.load(environment_id)
+        snapshot = self.freshness.load(environment_id)
         if snapshot is None:
             raise Refusal(Kind.UNAUTHENTICATED, "environment key unknown")
         return snapshot
 
     def _finished(self, protocol: Protocol, request: Request, pending: Pending) -> Response:
         try:
-            return _encoded(protocol, request, pending.finish(pending.future.result(timeout=0)))
+            return encoded(protocol, request, pending.finish(pending.future.result(timeout=0)))
         except Exception as error:  # noqa: BLE001  as above
-            return _refused(protocol, request, error)
+            return refused(protocol, request, error)
 
 
 def _kept_open(
@@ -241,12 +199,10 @@ def _kept_open(
     return reply
 
 
-def _pattern(path: str) -> str:
-    return re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path))
-
-
-def _names(path: str) -> list[str]:
-    return re.findall(r"\{(\w+)\}", path)
+def _no_route(match: Match, request: Request) -> Reply:
+    if request.method == "OPTIONS" and match.protocol.for_browsers:
+        return preflight(match, request)
+    raise Refusal(Kind.METHOD_NOT_ALLOWED, "Method Not Allowed", sorted(match.routes.keys() - {WEBSOCKET}))
 
 
 def _proves(protocol: Protocol, request: Request, grant: Grant) -> bool:
@@ -255,48 +211,3 @@ def _proves(protocol: Protocol, request: Request, grant: Grant) -> bool:
         return grant.secret is None
     protocol.verify(request, grant)
     return True
-
-
-def _refused(protocol: Protocol, request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
-        log.error("a call failed", protocol=protocol.slug, path=request.path, exc_info=error)
-        error = Refusal(Kind.INTERNAL, "internal error")
-    reply = protocol.refuse(error)
-    if error.kind is Kind.METHOD_NOT_ALLOWED:
-        reply = reply._replace(headers=(*reply.headers, ("Allow", ", ".join(error.details))))
-    if error.kind in {Kind.TOO_MANY, Kind.TOO_BUSY}:
-        reply = reply._replace(headers=(*reply.headers, ("Retry-After", str(error.details))))
-    return _encoded(protocol, request, reply)
-
-
-def _preflight(match: Match, request: Request) -> Reply:
-    """What a browser asks before it calls: any of our methods, with whatever headers it wants to send."""
-    allowed = (
-        ("Access-Control-Allow-Methods", ", ".join(sorted(match.routes.keys() - {WEBSOCKET}))),
-        ("Access-Control-Allow-Headers", request.headers.get("access-control-request-headers", "*")),
-        ("Access-Control-Max-Age", "86400"),
-    )
-    return Reply(None, status=204, headers=allowed)
-
-
-def _encoded(protocol: Protocol, request: Request, reply: Reply) -> Response:
-    body = reply.body if isinstance(reply.body, bytes) else b"" if reply.body is None else _encode(reply.body)
-    validators: Headers = ()
-    status = reply.status
-    if reply.etag or reply.modified:
-        status, validators = answer_if_modified(reply, body, request.headers)
-    if status == 304:
-        body = b""
-    described: Headers = ()
-    if status not in {204, 304}:
-        described = (("Content-Type", reply.content_type), ("Content-Length", str(len(body))))
-    headers = (*described, *reply.headers, *validators, *browser_headers(protocol))
-    return Response(status, headers, b"" if request.method == "HEAD" else body)
-
-
-def browser_headers(protocol: Protocol) -> Headers:
-    """What pages of other origins need to read an answer."""
-    if not protocol.for_browsers:
-        return ()
-    exposed = (("Access-Control-Expose-Headers", ", ".join(protocol.exposed)),) if protocol.exposed else ()
-    return (("Access-Control-Allow-Origin", "*"), *exposed)

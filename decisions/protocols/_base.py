@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import parse_qs
@@ -99,6 +100,11 @@ class Request:
 OF_BODY = "of the body"
 
 
+def tag_of(body: bytes) -> str:
+    """An etag that another body has not got, without quotes."""
+    return sha256(body).hexdigest()[:32]  # of those that are long enough, processors are fastest at this one
+
+
 class Reply(NamedTuple):
     """An answer: bytes are sent as they are, None is an empty body, and all else is encoded as JSON.
 
@@ -150,6 +156,9 @@ class Host(typing.Protocol):
     def refreshed_at(self) -> datetime:
         """When it last looked whether anything had changed."""
 
+    def vitals(self) -> Mapping[str, float]:
+        """How it is, in numbers that name nobody."""
+
     def refresh_quietly(self) -> bool:
         """Look now; whether that went well. Asks the database."""
 
@@ -198,7 +207,7 @@ class Call:
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter."""
-        return self.request.parameters().get(name, [None])[0]
+        return self.request.parameters().get(name, [None])[0] if self.request.query else None
 
     def subject(self, key: str | None, attributes: Mapping[str, Any], *, at: float | None = None) -> Subject:
         """Who asks, now or at another moment (seconds since the epoch)."""
@@ -232,6 +241,10 @@ class Call:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Refusal(Kind.MALFORMED, str(error)) from error
 
+    def fields(self) -> dict[str, Any]:
+        """The JSON object in the body, for those who read it by hand; refused as malformed if it is none."""
+        return self.body(_FIELDS)
+
     def decide(self, feature_key: str, subject: Subject) -> Decision:
         """What a subject gets from a feature, as far as this key may know of it."""
         return decide(self.features, feature_key, subject)
@@ -257,9 +270,50 @@ def _look_closely(body: bytes, nodes: int) -> None:
         raise Refusal(Kind.MALFORMED, error.message) from error
 
 
+_FIELDS = dict[str, Any]
+
+
 @cache
 def _decoder(shape: Any) -> "msgspec.json.Decoder[Any]":
     return msgspec.json.Decoder(shape)
+
+
+class Question(NamedTuple):
+    """One feature for one subject, as people ask who try things out. Without a key of its own a subject is nobody.
+
+    `key` opens the environment; where requests are signed, it is the token of the key named `signer`.
+    """
+
+    feature_key: str
+    subject_key: str
+    attributes: Mapping[str, Any]
+    key: str
+    signer: str
+    project_key: str
+
+
+class Told(NamedTuple):
+    """What an answer says, in the protocol's own words."""
+
+    value: Any
+    reason: str = ""
+    variant: str | None = None
+
+
+class Example(NamedTuple):
+    """The call that asks a question with a body of JSON, and how its answer is read. It asks that nothing be kept of
+    the subject, where the protocol has words for that.
+
+    What only a shell can make when it is run, such as a signature, stands in the lines of `prelude`, and in the
+    headers of `in_shell` by the name of a variable.
+    """
+
+    target: str
+    body: Any
+    headers: Headers
+    read: Callable[[Any], Told]
+    prelude: tuple[str, ...] = ()
+    in_shell: Headers = ()
 
 
 Handler = Callable[..., Reply | Pending | Stream]
@@ -282,6 +336,8 @@ class Route:
     response: Any = None
     statuses: Mapping[int, str] = field(default_factory=dict)
     is_blocking: bool = False
+    is_slow: bool = False
+    """Whether it computes for long, without the database: no loop is to wait for it."""
     find_key: FindKey | None = None
     """Where its key is, if that is not where the protocol's others are."""
     is_alias: bool = False
@@ -313,6 +369,17 @@ class Protocol:
     """Checks what a caller without a key of its own proves instead; raises a `Refusal`."""
     local_evaluation: "Callable[[EnvironmentSnapshot], Mapping[str, Sequence[str]]] | None" = None
     """The features that its documents for deciding elsewhere cannot express, each with the reasons."""
+    local_right: Right | None = None
+    """What a key must be good for to get those documents."""
+    example: Callable[[Question], Example] | None = None
+    """How one feature is asked for."""
+    always: Headers = field(init=False)
+    """The headers of all its answers: what pages of other origins need to read them."""
+
+    def __post_init__(self) -> None:
+        exposed = (("Access-Control-Expose-Headers", ", ".join(self.exposed)),) if self.exposed else ()
+        allowed = (("Access-Control-Allow-Origin", "*"), *exposed) if self.for_browsers else ()
+        object.__setattr__(self, "always", allowed)
 
 
 WEBSOCKET = "WEBSOCKET"
@@ -349,7 +416,10 @@ def first_of(*finders: FindKey) -> FindKey:
     """The key is where the first of these finds one."""
 
     def find(request: Request) -> str | None:
-        return next((key for finder in finders if (key := finder(request))), None)
+        for finder in finders:
+            if key := finder(request):
+                return key
+        return None
 
     return find
 

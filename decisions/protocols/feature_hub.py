@@ -1,8 +1,8 @@
 """Feature Hub 0.1.0: the decision call. Its resources are REST views. Wire: docs/protocols/feature_hub.md."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import uuid4
 
 import msgspec
 import pydantic
@@ -14,7 +14,19 @@ from decisions.engine.evaluate import decide
 from decisions.engine.public_ids import EXPERIMENT, optional_id
 from decisions.engine.types import Decision, Fault, Reason
 from decisions.protocols import _fastapi
-from decisions.protocols._base import Call, Kind, Pending, Protocol, Refusal, Reply, Route, header
+from decisions.protocols._base import (
+    Call,
+    Example,
+    Kind,
+    Pending,
+    Protocol,
+    Question,
+    Refusal,
+    Reply,
+    Route,
+    Told,
+    header,
+)
 from decisions.snapshots import EnvironmentSnapshot
 
 REASONS = {
@@ -81,7 +93,7 @@ class Answer(msgspec.Struct):
 
 def decisions(call: Call) -> Pending:
     """POST /decisions: decide, store, and answer what is stored under the request id."""
-    ask = read(call)
+    ask = _fastapi.read_fast(call, Ask, AskExplained)
     subject = call.subject(ask.user_id, ask.context or {})
     if ask.feature_key not in call.features:
         raise Refusal(*FAULTS[Fault.FLAG_NOT_FOUND])
@@ -93,15 +105,6 @@ def decisions(call: Call) -> Pending:
         return record_of(snapshot, ask, decision)
 
     return Pending(call.record(call.snapshot, ask.request_id, draft), answer)
-
-
-def read(call: Call) -> Ask | AskExplained:
-    """The request. What the fast reader does not take, the slow one reads, or lists what is wrong with it."""
-    content_type = call.request.headers.get("content-type")
-    if content_type == "application/json":
-        with suppress(Refusal):
-            return call.body(Ask)
-    return _fastapi.read(call.request, AskExplained)
 
 
 def record_of(snapshot: EnvironmentSnapshot, ask: Ask | AskExplained, decision: Decision) -> Record:
@@ -151,6 +154,26 @@ def refuse(refusal: Refusal) -> Reply:
     return Reply({"detail": refusal.detail}, status=refusal.status, headers=headers)
 
 
+def example(question: Question) -> Example:
+    """POST /decisions, which is stored under the request id when it is really sent."""
+    return Example(
+        "/decisions",
+        {
+            "request_id": f"try-{uuid4().hex[:12]}",
+            "feature_key": question.feature_key,
+            "user_id": question.subject_key,
+            "context": dict(question.attributes),
+        },
+        (("X-Environment-Key", question.key),),
+        told,
+    )
+
+
+def told(answer: Any) -> Told:
+    """It knows no values: a variant, whose payload says what to do."""
+    return Told(answer["variant_payload"] or answer["variant_key"], answer["reason"], answer["variant_key"])
+
+
 PROTOCOL = Protocol(
     slug="feature_hub",
     title="Feature Hub",
@@ -158,4 +181,5 @@ PROTOCOL = Protocol(
     routes=(Route("POST", "/decisions", decisions, request=AskExplained, response=Answer),),
     refuse=refuse,
     is_open=True,
+    example=example,
 )

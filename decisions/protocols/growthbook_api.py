@@ -7,7 +7,19 @@ import pydantic
 
 from decisions.engine.types import Decision, Fault, Reason
 from decisions.protocols import _fastapi
-from decisions.protocols._base import Call, Kind, Protocol, Refusal, Reply, Request, Route
+from decisions.protocols._base import (
+    Call,
+    Example,
+    Kind,
+    Protocol,
+    Question,
+    Refusal,
+    Reply,
+    Request,
+    Route,
+    Told,
+)
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.growthbook.features import OVERRIDES, ROLLOUT
 from decisions.protocols.growthbook.subjects import key_of
 
@@ -23,8 +35,15 @@ RULES = {Reason.OVERRIDE: OVERRIDES, Reason.ROLLOUT: ROLLOUT}
 """The rules that have no name here, by the names that they have in the features document."""
 
 
+class Ask(msgspec.Struct, forbid_unknown_fields=True):
+    """A request as it should be, read fast. Fields that nobody knows are checked as JSON too: by the slow reader."""
+
+    feature_key: str
+    user_attributes: dict[str, Any]
+
+
 class FeatureRequest(pydantic.BaseModel):
-    """Which feature, for whom."""
+    """The same request, read slowly, for its complaints: this document promises those of FastAPI."""
 
     feature_key: str
     user_attributes: dict[str, Any]
@@ -49,11 +68,15 @@ class FeatureResult(msgspec.Struct, rename={"rule_id": "ruleId"}):
 
 def evaluate_feature(call: Call) -> Reply:
     """POST /evaluate_feature: decide one feature, and count that it was asked for."""
-    asked = _fastapi.read(call.request, FeatureRequest)
+    asked = _fastapi.read_fast(call, Ask, FeatureRequest)
     subject = call.subject(key_of(asked.user_attributes), asked.user_attributes)
     decision = call.decide(asked.feature_key, subject)
     call.seen(decision, subject)
-    return Reply(result_of(decision))
+    return Reply(call.snapshot.keep("growthbook_api", lambda: Fragments(encoded)).of(decision))
+
+
+def encoded(decision: Decision) -> bytes:
+    return msgspec.json.encode(result_of(decision))
 
 
 def result_of(decision: Decision) -> FeatureResult:
@@ -111,6 +134,22 @@ def refuse(refusal: Refusal) -> Reply:
     return Reply({"detail": refusal.detail}, status=refusal.status, headers=headers)
 
 
+def example(question: Question) -> Example:
+    """POST /evaluate_feature."""
+    named = {"id": question.subject_key} if question.subject_key else {}
+    return Example(
+        "/evaluate_feature",
+        {"feature_key": question.feature_key, "user_attributes": {**question.attributes, **named}},
+        ((TOKEN, question.key),),
+        told,
+    )
+
+
+def told(answer: Any) -> Told:
+    """Of an experiment it tells which it is, and the variation by its value alone."""
+    return Told(answer["value"], answer["source"])
+
+
 def _route(path: str, **more: Any) -> Route:
     return Route("POST", path, evaluate_feature, request=FeatureRequest, response=FeatureResult, **more)
 
@@ -121,4 +160,5 @@ PROTOCOL = Protocol(
     find_key=find_key,
     routes=(_route("/evaluate_feature"), _route("/evaluate_feature/", is_alias=True)),
     refuse=refuse,
+    example=example,
 )

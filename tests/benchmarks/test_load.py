@@ -11,7 +11,20 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from benchmarks.load import Ask, Load, Result, Sample, Unframed, drive, percentile, read_answer, run, shares, summarise
+from benchmarks.load import (
+    Ask,
+    Load,
+    Mix,
+    Result,
+    Sample,
+    Unframed,
+    drive,
+    percentile,
+    read_answer,
+    run,
+    shares,
+    summarise,
+)
 from benchmarks.process import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -234,3 +247,28 @@ def test_an_answer_without_an_end_is_refused(answer: bytes) -> None:
 def test_connections_are_shared_out_evenly() -> None:
     assert shares(7, 3) == [2, 2, 3]
     assert shares(1, 3) == [1]
+
+
+def test_a_mix_asks_for_each_part_as_often_as_its_share_says() -> None:
+    often, seldom = Ask(path="/often"), Ask(path="/seldom")
+
+    requests = list(itertools.islice(Mix(((often, 3), (seldom, 1))).requests(), 400))
+
+    assert Counter(request.split()[1] for request in requests) == {b"/often": 300, b"/seldom": 100}
+
+
+def test_a_rhythm_is_kept_though_answers_come_sooner() -> None:
+    teller = Teller(itertools.repeat(OK))
+
+    result = ask_it(teller, replace(BRIEF, rate=200.0, seconds=0.2))
+
+    assert 0 < result.requests < 100
+    assert result.errors == 0
+
+
+def test_an_answer_that_is_known_already_is_no_error() -> None:
+    teller = Teller(itertools.repeat(b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n"))
+
+    result = ask_it(teller, BRIEF)
+
+    assert (set(result.statuses), result.errors) == ({304}, 0)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -36,19 +36,20 @@ class Line:
             self._streams[1].close()
         self._streams = None
 
-    async def ask(self, method: str, target: str, body: Any) -> Told:
-        """One call; a connection that breaks is an answer too."""
+    async def ask(self, method: str, target: str, body: Any, **headers: str) -> Told:
+        """One call; a connection that breaks is an answer too. Names of headers have underscores for hyphens."""
         try:
-            return await self._ask(method, target, json.dumps(body).encode())
+            return await self._ask(method, target, json.dumps(body).encode(), headers)
         except (OSError, asyncio.IncompleteReadError) as error:
             self.close()
             return Told(0, repr(error).encode())
 
-    async def _ask(self, method: str, target: str, body: bytes) -> Told:
+    async def _ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Told:
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self._streams
         head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head += "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         length = int(answer.partition("content-length: ")[2].split()[0])

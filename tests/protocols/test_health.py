@@ -3,12 +3,13 @@
 import pytest
 
 from decisions.freshness import Freshness
-from decisions.gateway import Gateway, Response
+from decisions.gateway import Gateway
 from decisions.observer import Observer
 from decisions.process import gateway
 from decisions.protocols import protocols
 from decisions.protocols._base import Request
 from decisions.recorder import Recorder
+from decisions.responses import Response
 from decisions.sinks import ForgetfulSink
 from decisions.snapshots import Shelf
 from tests.protocols.wire import Client

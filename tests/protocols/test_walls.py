@@ -9,9 +9,10 @@ import pytest
 
 from audits.models import Decision
 from audits.services import SYSTEM
-from decisions.gateway import Gateway, Listening, Response, Waiting
+from decisions.gateway import Gateway, Listening, Waiting
 from decisions.protocols import protocols
 from decisions.protocols._base import Protocol, Request, Route
+from decisions.responses import Response
 from experiments.models import Event, Exposure
 from features.models import Identity
 from features.services import set_override

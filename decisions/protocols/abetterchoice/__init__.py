@@ -9,6 +9,7 @@ from decisions.protocols.abetterchoice.calls import (
     get_experiments,
     get_feature_flags,
 )
+from decisions.protocols.abetterchoice.example import example
 from decisions.protocols.abetterchoice.refusals import refuser
 from decisions.protocols.abetterchoice.signing import find_key, verifier
 
@@ -28,6 +29,7 @@ def configured(*, clock_skew: int = CLOCK_SKEW, strict_status: bool = False) -> 
             Route("POST", "/abc/get_feature_flags", get_feature_flags, request=AskFlags, response=Flags),
         ),
         refuse=refuser(strict_status=strict_status),
+        example=example,
     )
 
 

@@ -41,6 +41,11 @@ def flag(decision: Decision) -> Flag:
     return Flag(decision.feature.key, text(decision.value), relative(decision))
 
 
+def named_flag(decision: Decision) -> bytes:
+    """A flag under its name, as a part of a JSON object."""
+    return b"%b:%b" % (msgspec.json.encode(decision.feature.key), msgspec.json.encode(flag(decision)))
+
+
 def relative(decision: Decision) -> Relative | None:
     if not decision.in_experiment or decision.variant is None or decision.experiment is None:
         return None

@@ -8,6 +8,7 @@ import msgspec
 from decisions.engine import validate
 from decisions.engine.types import Decision, Experiment, Reason, Subject
 from decisions.protocols._base import Call, Kind, Refusal, Reply
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.abetterchoice import answers, profiles
 from decisions.protocols.abetterchoice.answers import Flag, Group
 from decisions.protocols.abetterchoice.refusals import SUCCESS, NoProject
@@ -81,7 +82,7 @@ def get_feature_flags(call: Call) -> Reply:
     subject = subject_of(call, ask)
     if not ask.feature_names:
         hidden = Reason.OFF if call.snapshot.about.hide_disabled_flags else None
-        return flags_of(one for one in call.decide_all(subject).values() if one.reason is not hidden)
+        return flags_of(call, [one for one in call.decide_all(subject).values() if one.reason is not hidden])
     known = [name for name in dict.fromkeys(ask.feature_names) if name in call.features]
     unknown = [name for name in dict.fromkeys(ask.feature_names) if name not in call.features]
     if not known:
@@ -89,16 +90,19 @@ def get_feature_flags(call: Call) -> Reply:
     decisions = [call.decide(name, subject) for name in known]
     if len(known) + len(unknown) == 1:
         seen(call, decisions, subject)
-    return flags_of(decisions, not_found(unknown))
+    return flags_of(call, decisions, not_found(unknown))
 
 
-def flags_of(decisions: Iterable[Decision], message: str = "") -> Reply:
-    return Reply(Flags({one.feature.key: answers.flag(one) for one in decisions}, msg=message))
+def flags_of(call: Call, decisions: Iterable[Decision], message: str = "") -> Reply:
+    """The flags by name: each name is encoded with its flag, once a snapshot."""
+    named = call.snapshot.keep("abetterchoice.flags", lambda: Fragments(answers.named_flag)).each(decisions)
+    data = msgspec.Raw(b"{%b}" % b",".join(named))
+    return Reply({"data": data, "ret_code": SUCCESS, "msg": message})
 
 
 def asked(call: Call, shape: type[Shape]) -> Shape:
     """The question. Fields that nobody knows are read as well, so that whatever is no JSON is found."""
-    fields = call.body(dict[str, Any])
+    fields = call.fields()
     try:
         return msgspec.convert(fields, shape)
     except msgspec.ValidationError as error:

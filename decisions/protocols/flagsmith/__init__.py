@@ -19,6 +19,7 @@ from decisions.protocols._base import (
 )
 from decisions.protocols.flagsmith import events, flags, identities, stream, traits
 from decisions.protocols.flagsmith.document import document, inexpressible
+from decisions.protocols.flagsmith.example import example
 from decisions.protocols.flagsmith.moments import Latest, phase_at
 from decisions.snapshots import EnvironmentSnapshot
 from tenants.roles import Right
@@ -31,9 +32,11 @@ def environment_document(call: Call) -> Reply:
     """GET /api/v1/environment-document/: everything that deciding in the application takes. For server keys."""
     now = time()
     phase = phase_at(call.snapshot, now)
-    latest = call.snapshot.keep("flagsmith.document", Latest[bytes])
-    body = latest.get(phase, lambda: flags.encode(document(call.snapshot, phase, now)))
-    return flags.prepared(call.snapshot, phase, body, "document")
+
+    def prepared() -> Reply:
+        return flags.prepared(call.snapshot, phase, flags.encode(document(call.snapshot, phase, now)), "document")
+
+    return call.snapshot.keep("flagsmith.document", Latest[Reply]).get(phase, prepared)
 
 
 def version(host: Host) -> Reply:
@@ -144,4 +147,6 @@ PROTOCOL = Protocol(
     for_browsers=True,
     exposed=(flags.UPDATED_AT, "ETag", "Retry-After"),
     local_evaluation=local_evaluation,
+    local_right=Right.READ,
+    example=example,
 )

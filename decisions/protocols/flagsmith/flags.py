@@ -1,5 +1,6 @@
 """Flags: what a decision looks like to Flagsmith's clients, and the list of them for nobody in particular."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 
 from decisions.engine.types import Decision, Reason, Status
 from decisions.protocols._base import Call, Headers, Kind, Refusal, Reply
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.flagsmith.moments import Latest, Phase, phase_at
 from decisions.protocols.flagsmith.values import Scalar, carried, is_enabled, target_name
 from decisions.snapshots import EnvironmentSnapshot
@@ -53,9 +55,12 @@ def flags(call: Call) -> Reply:
         found = one(call, name, call.subject(None, {}, at=now))
         return Reply(found, headers=updated_at(phase))
     can_read = call.grant.can_read
-    latest = call.snapshot.keep(("flagsmith.flags", can_read), Latest[bytes])
-    body = latest.get(phase, lambda: encode(shown(call, call.decide_all(call.subject(None, {}, at=now)))))
-    return prepared(call.snapshot, phase, body, "server" if can_read else "client")
+
+    def everything() -> Reply:
+        body = shown(call, call.decide_all(call.subject(None, {}, at=now)).values())
+        return prepared(call.snapshot, phase, body, "server" if can_read else "client")
+
+    return call.snapshot.keep(("flagsmith.flags", can_read), Latest[Reply]).get(phase, everything)
 
 
 def prepared(snapshot: EnvironmentSnapshot, phase: Phase, body: bytes, audience: str) -> Reply:
@@ -77,33 +82,29 @@ def updated_at(phase: Phase) -> Headers:
     )
 
 
-def one(call: Call, name: str, subject: Any) -> msgspec.Raw:
+def one(call: Call, name: str, subject: Any) -> bytes:
     """One flag, which counts as used."""
     decision = call.decide(name, subject)
-    found = shown(call, {name: decision}) if name in call.features else []
-    if not found:
+    flag = encoded(call.snapshot).of(decision) if name in call.features else b""
+    if not flag:
         raise Refusal(Kind.NOT_FOUND, "Given feature not found")
     call.seen(decision, subject)
-    return found[0]
+    return flag
 
 
-def shown(call: Call, decisions: dict[str, Decision]) -> list[msgspec.Raw]:
-    """Decisions as flags, without the disabled ones where the environment hides them.
+def shown(call: Call, decisions: Iterable[Decision]) -> bytes:
+    """The list of decisions as flags, without those that are hidden."""
+    return b"[%b]" % b",".join(filter(None, encoded(call.snapshot).each(decisions)))
 
-    A decision is made once a snapshot, and so is its flag.
-    """
-    snapshot = call.snapshot
-    made: dict[int, tuple[Decision, bool, msgspec.Raw]] = snapshot.keep("flagsmith.flag", dict)
-    hides = snapshot.about.hide_disabled_flags
-    found = []
-    for decision in decisions.values():
-        held = made.get(id(decision))
-        if held is None:
-            flag = flag_of(snapshot, decision)
-            made[id(decision)] = held = (decision, flag.enabled, msgspec.Raw(encode(flag)))  # held, so the id stays its
-        if held[1] or not hides:
-            found.append(held[2])
-    return found
+
+def encoded(snapshot: EnvironmentSnapshot) -> Fragments[bytes]:
+    """The flags of a snapshot, each encoded once; nothing for one that is disabled and to be hidden."""
+
+    def flag(decision: Decision) -> bytes:
+        found = flag_of(snapshot, decision)
+        return encode(found) if found.enabled or not snapshot.about.hide_disabled_flags else b""
+
+    return snapshot.keep("flagsmith.encoded", lambda: Fragments(flag))
 
 
 def flag_of(snapshot: EnvironmentSnapshot, decision: Decision) -> FlagsmithFlag:

@@ -10,7 +10,7 @@ import msgspec
 from decisions.protocols._base import Call, Kind, Refusal, Reply
 from decisions.protocols.flagsmith import fields
 from decisions.protocols.flagsmith.fields import Trait, read, together
-from decisions.protocols.flagsmith.flags import FlagsmithFlag, one, shown, updated_at
+from decisions.protocols.flagsmith.flags import FlagsmithFlag, encode, one, shown, updated_at
 from decisions.protocols.flagsmith.moments import phase_at
 from decisions.protocols.flagsmith.traits import accepts_traits, attributes, keep
 
@@ -72,7 +72,7 @@ def get_identity(call: Call) -> Reply:
 
 def post_identity(call: Call) -> Reply:
     """POST /api/v1/identities/: keep what is said of an identity, and answer its flags."""
-    return answer(call, read(identity, call.body(dict[str, Any])))
+    return answer(call, read(identity, call.fields()))
 
 
 def identity(body: Any) -> Identity:
@@ -105,12 +105,9 @@ def answer(call: Call, asked: Identity) -> Reply:
     name = call.query("feature")
     if name is not None:
         return Reply(one(call, name, subject), headers=headers)
-    body = {
-        "identifier": asked.identifier,
-        "traits": [] if call.snapshot.about.hide_sensitive_data else traits,
-        "flags": shown(call, call.decide_all(subject)),
-    }
-    return Reply(body, headers=headers)
+    shown_traits = [] if call.snapshot.about.hide_sensitive_data else traits
+    parts = encode(asked.identifier), encode(shown_traits), shown(call, call.decide_all(subject).values())
+    return Reply(b'{"identifier":%b,"traits":%b,"flags":%b}' % parts, headers=headers)
 
 
 def counted(call: Call, asked: Identity) -> list[FlagsmithTrait]:

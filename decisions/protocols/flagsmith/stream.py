@@ -10,8 +10,7 @@ HEADERS = (("Cache-Control", "no-cache, no-transform"), ("X-Accel-Buffering", "n
 
 
 def watch(call: Call, key: str) -> Stream:
-    """GET /sse/environments/{key}/stream: when the environment was updated last, and again after every edit, and
-    whenever a schedule changes something."""
+    """GET /sse/environments/{key}/stream: when the environment was updated last, and again when it changes."""
     return Stream(updated, headers=HEADERS, until=until)
 
 

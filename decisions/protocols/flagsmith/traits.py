@@ -49,7 +49,7 @@ class FlagsmithIncremented(msgspec.Struct):
 def set_trait(call: Call) -> Reply:
     """POST /api/v1/traits/: keep one trait."""
     may_keep(call)
-    identifier, trait = read(_kept, call.body(dict[str, Any]))
+    identifier, trait = read(_kept, call.fields())
     keep(call, identifier, [trait])
     return Reply(echo(identifier, trait))
 
@@ -79,7 +79,7 @@ def set_traits(call: Call) -> Reply:
 def increment_trait(call: Call) -> Reply:
     """POST /api/v1/traits/increment-value/: add to a trait that is a whole number."""
     may_keep(call)
-    identifier, key, by = read(_increment, call.body(dict[str, Any]))
+    identifier, key, by = read(_increment, call.fields())
     try:
         value = call.traits.increment(identifier, key, by)
     except ValueError as error:

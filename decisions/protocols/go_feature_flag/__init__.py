@@ -21,6 +21,7 @@ from decisions.protocols.go_feature_flag.context import Asked
 from decisions.protocols.go_feature_flag.counters import metrics
 from decisions.protocols.go_feature_flag.documents import Changes, FlagConfiguration, Wanted, changes, configuration
 from decisions.protocols.go_feature_flag.evaluation import AllFlags, Evaluated, all_flags, evaluate
+from decisions.protocols.go_feature_flag.example import example
 from decisions.protocols.go_feature_flag.manifest import Manifest, manifest
 from decisions.protocols.go_feature_flag.process import Info, Refreshed, info, refresh
 from decisions.protocols.go_feature_flag.streams import as_events, on_websocket
@@ -62,7 +63,6 @@ PROTOCOL = Protocol(
     slug="go_feature_flag",
     title="GO Feature Flag",
     find_key=find_key,
-    # The configuration of many flags takes a while to make: that blocks, though no database is asked.
     routes=(
         Route("POST", "/v1/feature/{flag}/eval", evaluate, request=Asked, response=Evaluated),
         Route("POST", "/v1/allflags", all_flags, request=Asked, response=AllFlags),
@@ -73,9 +73,9 @@ PROTOCOL = Protocol(
             right=Right.READ,
             request=Wanted,
             response=FlagConfiguration,
-            is_blocking=True,
+            is_slow=True,
         ),
-        Route("GET", "/v1/flag/change", changes, response=Changes, is_blocking=True),
+        Route("GET", "/v1/flag/change", changes, response=Changes, is_slow=True),
         Route(
             "POST", "/v1/data/collector", collect, request=Batch, response=Ingested, is_blocking=True, body_limit=REPORT
         ),
@@ -91,4 +91,6 @@ PROTOCOL = Protocol(
     for_browsers=True,
     exposed=("ETag", "Last-Modified", "Retry-After"),
     local_evaluation=local_evaluation,
+    local_right=Right.READ,
+    example=example,
 )

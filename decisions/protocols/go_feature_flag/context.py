@@ -47,7 +47,7 @@ def read(call: Call) -> Question:
 def body_of(call: Call) -> dict[str, Any]:
     """The JSON object in a body."""
     check_type(call)
-    return call.body(dict[str, Any])
+    return call.fields()
 
 
 def check_type(call: Call) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
@@ -27,6 +27,15 @@ def count(name: str, times: int = 1) -> None:
     _counts[name] += times
 
 
+_VITALS = {
+    "snapshot_age_seconds": "How old the configuration may be, while it cannot be looked up; 0 is as it is now.",
+    "database_is_away": "Whether the last look at the database failed because it did not answer.",
+    "environments_not_compiled": "Environments that are served as they were, because their rows make no sense.",
+    "environments_held": "Environments in memory.",
+    "snapshots_read": "How often an environment was read, since the process began.",
+}
+
+
 class _Counts(Collector):
     """Every process answers for itself, under its own id: sums over `pid` are those of the installation."""
 
@@ -37,10 +46,22 @@ class _Counts(Collector):
             yield family
 
 
-_registry = CollectorRegistry()
-_registry.register(_Counts())
+class _Vitals(Collector):
+    """How the process that answers is."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        for name, value in self.host.vitals().items():
+            family = GaugeMetricFamily(f"switchyard_{name}", _VITALS[name], labels=["pid"])
+            family.add_metric([str(os.getpid())], value)
+            yield family
 
 
 def metrics(host: Host) -> Reply:
-    """GET /metrics: counters of the process that answers, for Prometheus."""
-    return Reply(generate_latest(_registry), content_type=CONTENT_TYPE_LATEST)
+    """GET /metrics: counters and the state of the process that answers, for Prometheus."""
+    registry = CollectorRegistry()
+    for collector in (_Counts(), _Vitals(host)):
+        registry.register(collector)
+    return Reply(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

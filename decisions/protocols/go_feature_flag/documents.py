@@ -1,12 +1,13 @@
 """The configuration as it is sent: whole or in part, and as hashes by which a client sees that it changed."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from decisions.engine.bucketing import go_feature_flag_hash
-from decisions.protocols._base import OF_BODY, Call, Kind, Refusal, Reply
+from decisions.protocols._base import OF_BODY, Call, Kind, Refusal, Reply, tag_of
 from decisions.protocols.go_feature_flag import counters
 from decisions.protocols.go_feature_flag.configuration import Flag, configuration_of
 from decisions.protocols.go_feature_flag.context import check_type
@@ -41,8 +42,9 @@ def configuration(call: Call) -> Reply:
     """POST /v1/flag/configuration: the flags, for providers that evaluate in their own process."""
     counters.count("flag_configuration")
     keys = wanted(call)
-    body = whole(call.snapshot) if keys is None else part(call.snapshot, keys)
-    return Reply(body, etag=OF_BODY, modified=call.snapshot.changed_at)
+    if keys is not None:
+        return Reply(part(call.snapshot, keys), etag=OF_BODY, modified=call.snapshot.changed_at)
+    return call.snapshot.keep("go_feature_flag.whole", lambda: prepared(whole(call.snapshot), call.snapshot.changed_at))
 
 
 def wanted(call: Call) -> list[str] | None:
@@ -51,7 +53,7 @@ def wanted(call: Call) -> list[str] | None:
         return None
     check_type(call)
     try:
-        return msgspec.convert(call.body(dict[str, Any]), Wanted).flags or None
+        return msgspec.convert(call.fields(), Wanted).flags or None
     except (Refusal, msgspec.ValidationError) as error:
         said = {"errorCode": "INVALID_REQUEST", "errorDetails": f"{UNREADABLE}{error}"}
         raise Refusal(Kind.MALFORMED, str(error), said) from error
@@ -60,10 +62,15 @@ def wanted(call: Call) -> list[str] | None:
 def changes(call: Call) -> Reply:
     """GET /v1/flag/change: hashes of the flags that this key may know of, equal as long as they are."""
     can_read, snapshot = call.grant.can_read, call.snapshot
-    body = snapshot.keep(
-        ("go_feature_flag.changes", can_read), lambda: msgspec.json.encode(changes_of(snapshot, list(call.features)))
+    return snapshot.keep(
+        ("go_feature_flag.changes", can_read),
+        lambda: prepared(msgspec.json.encode(changes_of(snapshot, list(call.features)))),
     )
-    return Reply(body, etag=OF_BODY)
+
+
+def prepared(body: bytes, modified: datetime | None = None) -> Reply:
+    """An answer to all who ask, with its etag."""
+    return Reply(body, etag=tag_of(body), modified=modified)
 
 
 def changes_of(snapshot: EnvironmentSnapshot, keys: Iterable[str]) -> Changes:
@@ -78,8 +85,8 @@ def hash_of(value: Any) -> int:
 
 
 def whole(snapshot: EnvironmentSnapshot) -> bytes:
-    """The configuration, encoded once."""
-    return snapshot.keep("go_feature_flag.document", lambda: part(snapshot, snapshot.definitions))
+    """The configuration."""
+    return part(snapshot, snapshot.definitions)
 
 
 def part(snapshot: EnvironmentSnapshot, keys: Iterable[str]) -> bytes:

@@ -1,19 +1,23 @@
 """Decisions in GO Feature Flag's words: one flag, and all flags."""
 
+from collections.abc import Callable, Iterable
 from time import time
 from typing import Any, NamedTuple
 
 import msgspec
 
 from decisions.engine.bucketing import shares_of, weights_of
-from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Status
+from decisions.engine.types import FULL, Decision, Experiment, Fault, Feature, Reason, Status, Subject
 from decisions.protocols._base import Call, Reply
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.go_feature_flag import context, counters
 from decisions.protocols.go_feature_flag.configuration import Configuration, configuration_of
 from decisions.protocols.go_feature_flag.variations import Variations
 from decisions.snapshots import EnvironmentSnapshot
 
 SDK_DEFAULT = "SdkDefault"
+NOW = b"\0"
+"""Where the time goes in what is encoded beforehand. JSON itself never has this byte."""
 EMPTY_KEY = "Error: Empty targeting key"
 NO_ATTRIBUTE = "impossible to find bucketingKey in context: nested key not found: "
 FAULTS = {
@@ -22,6 +26,8 @@ FAULTS = {
     Fault.VARIANT_REQUIRED: ("FLAG_CONFIG", "impossible to find the variation"),
     Fault.WEIGHT_REQUIRED: ("FLAG_CONFIG", "impossible to find the variation"),
 }
+
+encode = msgspec.json.encode
 
 
 class Evaluated(msgspec.Struct):
@@ -43,7 +49,7 @@ class FlagState(msgspec.Struct):
     """The answer about one flag of all."""
 
     value: Any
-    timestamp: int
+    timestamp: int | msgspec.Raw
     variationType: str
     trackEvents: bool
     errorCode: str
@@ -81,18 +87,14 @@ class Wording:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         self._variations: dict[str, Variations] = {}
-        self._worded: dict[int, tuple[Decision, Worded]] = {}
+        self._for_somebody, self._for_nobody = Words(self._worded), Words(self._worded_for_nobody)
 
-    def __call__(self, decision: Decision) -> Worded:
-        """Each outcome is one decision of the snapshot, kept with its words so that its id stays its own."""
-        found = self._worded.get(id(decision))
-        if found is None:
-            if decision.fault is Fault.FLAG_NOT_FOUND:  # this one is nobody's
-                return error_of(decision, "")
-            found = self._worded[id(decision)] = decision, self.worded(decision)
-        return found[1]
+    def words(self, subject: Subject) -> "Words":
+        return self._for_somebody if subject.key else self._for_nobody
 
-    def worded(self, decision: Decision) -> Worded:
+    def _worded(self, decision: Decision) -> Worded:
+        if decision.fault is Fault.FLAG_NOT_FOUND:
+            return error_of(decision, "")
         key = decision.feature.key
         feature, version = self.configuration.snapshot.definitions[key], self.configuration.version(key)
         if decision.fault:
@@ -109,9 +111,21 @@ class Wording:
             metadata={"evaluatedRuleName": rule.key} if rule else None,
         )
 
-    def needs_key(self, key: str) -> bool:
-        """Whether a subject without a key gets an error: upstream looks at the key before anything else."""
-        return self.configuration.of(key).needs_key
+    def _worded_for_nobody(self, decision: Decision) -> Worded:
+        """A subject without a key mostly gets an error: upstream looks at the key before anything else."""
+        worded = self._worded(decision)
+        if worded.error_code or not self.configuration.of(decision.feature.key).needs_key:
+            return worded
+        return Worded("", "ERROR", worded.version, "TARGETING_KEY_MISSING", EMPTY_KEY, is_cacheable=False)
+
+
+class Words:
+    """What decisions are called, and the answers in those words, each encoded once."""
+
+    def __init__(self, worded: Callable[[Decision], Worded]) -> None:
+        self.worded = Fragments(worded)
+        self.answers = Fragments(lambda decision: encode(answer_of(decision, self.worded.of(decision))))
+        self.states = Fragments(lambda decision: named_state(decision, self.worded.of(decision)))
 
 
 def wording_of(snapshot: EnvironmentSnapshot) -> Wording:
@@ -175,26 +189,28 @@ def evaluate(call: Call, flag: str) -> Reply:
     """POST /v1/feature/{flag}/eval: one flag for one user. Always 200: without a value, with the default."""
     counters.count("flag_evaluations")
     question = context.read(call)
-    wording = wording_of(call.snapshot)
+    words = wording_of(call.snapshot).words(question.subject)
     decision = call.decide(flag, question.subject)
-    worded = wording(decision)
-    if not question.subject.key and not worded.error_code and wording.needs_key(flag):
-        worded = Worded("", "ERROR", worded.version, "TARGETING_KEY_MISSING", EMPTY_KEY, is_cacheable=False)
-    elif not worded.error_code:
+    worded = words.worded.of(decision)
+    if not worded.error_code:
         call.seen(decision, question.subject)
-    return Reply(
-        Evaluated(
-            trackEvents=True,
-            variationType=worded.variation or SDK_DEFAULT,
-            failed=worded.error_code != "",
-            version=worded.version,
-            reason=worded.reason,
-            errorCode=worded.error_code,
-            errorDetails=worded.error_details or msgspec.UNSET,
-            value=decision.value if worded.has_value else question.default,
-            cacheable=worded.is_cacheable,
-            metadata=worded.metadata or msgspec.UNSET,
-        )
+    if worded.has_value:
+        return Reply(words.answers.of(decision))
+    return Reply(answer_of(decision, worded, question.default))
+
+
+def answer_of(decision: Decision, worded: Worded, default: Any = None) -> Evaluated:
+    return Evaluated(
+        trackEvents=True,
+        variationType=worded.variation or SDK_DEFAULT,
+        failed=worded.error_code != "",
+        version=worded.version,
+        reason=worded.reason,
+        errorCode=worded.error_code,
+        errorDetails=worded.error_details or msgspec.UNSET,
+        value=decision.value if worded.has_value else default,
+        cacheable=worded.is_cacheable,
+        metadata=worded.metadata or msgspec.UNSET,
     )
 
 
@@ -202,29 +218,27 @@ def all_flags(call: Call) -> Reply:
     """POST /v1/allflags: all flags for one user, or those of `flagList`. A prefetch, which counts nothing."""
     counters.count("all_flag_evaluations")
     question = context.read(call)
-    wording, now = wording_of(call.snapshot), int(time())
-    states: dict[str, FlagState] = {}
-    for key, decision in decisions_of(call, question).items():
-        worded = wording(decision)
-        if worded.reason == "DISABLED" and call.snapshot.about.hide_disabled_flags:
-            continue
-        if not question.subject.key and not worded.error_code and wording.needs_key(key):
-            worded = Worded("", "ERROR", "", "TARGETING_KEY_MISSING", EMPTY_KEY)
-        states[key] = state_of(decision, worded, now)
-    return Reply(AllFlags(states, not any(state.errorCode for state in states.values())))
+    words = wording_of(call.snapshot).words(question.subject)
+    hidden = Reason.OFF if call.snapshot.about.hide_disabled_flags else None
+    decisions = [one for one in decisions_of(call, question) if one.reason is not hidden]
+    is_valid = b"false" if any(one.error_code for one in words.worded.each(decisions)) else b"true"
+    body = b'{"flags":{%b},"valid":%b}' % (b",".join(words.states.each(decisions)), is_valid)
+    return Reply(body.replace(NOW, b"%d" % time()))
 
 
-def decisions_of(call: Call, question: context.Question) -> dict[str, Decision]:
+def decisions_of(call: Call, question: context.Question) -> Iterable[Decision]:
     """The decisions that are asked for; flags that there are not are left out."""
     if question.flag_list is None:
-        return call.decide_all(question.subject)
-    return {key: call.decide(key, question.subject) for key in question.flag_list if key in call.features}
+        return call.decide_all(question.subject).values()
+    asked = dict.fromkeys(question.flag_list)
+    return [call.decide(key, question.subject) for key in asked if key in call.features]
 
 
-def state_of(decision: Decision, worded: Worded, now: int) -> FlagState:
-    return FlagState(
+def named_state(decision: Decision, worded: Worded) -> bytes:
+    """The answer about one flag under its name, as a part of a JSON object, with `NOW` for the time."""
+    state = FlagState(
         decision.value if worded.has_value else None,
-        now,
+        msgspec.Raw(NOW),
         worded.variation,
         True,
         worded.error_code,
@@ -232,3 +246,4 @@ def state_of(decision: Decision, worded: Worded, now: int) -> FlagState:
         worded.error_details or msgspec.UNSET,
         worded.metadata or msgspec.UNSET,
     )
+    return b"%b:%b" % (encode(decision.feature.key), encode(state))

@@ -19,11 +19,13 @@ from decisions.protocols._base import (
     in_query,
 )
 from decisions.protocols.growthbook.document import document_for
+from decisions.protocols.growthbook.example import example
 from decisions.protocols.growthbook.features import local_evaluation
 from decisions.protocols.growthbook.remote import Asked, Evaluated, evaluate
 from decisions.protocols.growthbook.stream import STREAMS, subscribe
 from decisions.protocols.growthbook.track import Tracked, TrackedEvent, track
 from decisions.snapshots import EnvironmentSnapshot
+from tenants.roles import Right
 
 WORDS = {
     Kind.MALFORMED: "Invalid input",
@@ -98,4 +100,6 @@ PROTOCOL = Protocol(
     for_browsers=True,
     exposed=("ETag", "x-sse-support"),
     local_evaluation=inexpressible,
+    local_right=Right.DECIDE,
+    example=example,
 )

@@ -1,7 +1,7 @@
 """Remote evaluation: every feature already decided for one subject, and nothing of how."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -11,6 +11,7 @@ from decisions.engine.choices.outcomes import served_value
 from decisions.engine.conditions.attributes import MISSING, Attribute, written
 from decisions.engine.types import FULL, Decision, Experiment, Feature, Reason, Subject, Variant
 from decisions.protocols._base import Call, Kind, Refusal, Reply
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.growthbook.bodies import read
 from decisions.protocols.growthbook.document import dated
 from decisions.protocols.growthbook.experiments import KEY, SCHEME, written_arms
@@ -21,6 +22,8 @@ REACHED = {Reason.ASSIGNED, Reason.NOT_IN_AUDIENCE, Reason.NOT_IN_LAYER, Reason.
 """Where a feature has come to its experiment, so that a forced variation counts."""
 FORCED = 1_000
 """How many forced variations or features one call may name."""
+
+_encode = msgspec.json.encode
 
 
 class Asked(msgspec.Struct, rename="camel"):
@@ -45,53 +48,89 @@ def evaluate(call: Call, client_key: str) -> Reply:
     asked = read(call, Asked)
     if max(len(asked.forced_variations), len(asked.forced_features)) > FORCED:
         raise Refusal(Kind.MALFORMED, f"at most {FORCED} variations or features can be forced")
-    answer = Answer(asked, call.decide_all(call.subject(key_of(asked.attributes), asked.attributes)))
-    features = msgspec.json.encode({key: answer.of(key) for key in answer.decisions})
+    pieces = call.snapshot.keep("growthbook.pieces", lambda: Fragments(pieces_of))
+    answer = Answer(asked, call.decide_all(call.subject(key_of(asked.attributes), asked.attributes)), pieces)
+    features = b"{%b}" % b",".join([answer.of(key) for key in answer.decisions])
     _, date = dated(features)
-    told = {"status": 200, "features": msgspec.Raw(features), "dateUpdated": date}
-    return Reply(told, headers=(("Cache-Control", "no-store"), STREAMS))
+    body = b'{"status":200,"features":%b,"dateUpdated":%b}' % (features, _encode(date))
+    return Reply(body, headers=(("Cache-Control", "no-store"), STREAMS))
+
+
+class Pieces(NamedTuple):
+    """What all who get a decision are told alike: its name, its value, and its exposure, with gaps for who it is."""
+
+    name: bytes
+    value: bytes
+    exposure: bytes
+    """Empty where the decision assigns nobody."""
+
+
+WHO, WHERE = b"\0", b"\1"
+"""The gaps: the value that was hashed, and where that stands between 0 and 1. JSON itself never has these bytes."""
+
+
+def pieces_of(decision: Decision) -> Pieces:
+    experiment, variant = decision.experiment, decision.variant
+    exposure = b""
+    if experiment and variant and decision.in_experiment:
+        exposure = _encode(_track(decision.feature, experiment, variant))
+    return Pieces(_encode(decision.feature.key), _encode(decision.value), exposure)
 
 
 class Answer:
     """What one subject gets, with what was forced on it."""
 
-    def __init__(self, asked: Asked, decisions: Mapping[str, Decision]) -> None:
-        self.subject, self.decisions = Subject(None, asked.attributes), decisions
+    def __init__(self, asked: Asked, decisions: Mapping[str, Decision], pieces: Fragments[Pieces]) -> None:
+        self.subject, self.decisions, self.pieces = Subject(None, asked.attributes), decisions, pieces
+        self._whos: dict[str, tuple[Any, bytes]] = {}
         self.forced_values = dict(asked.forced_features)
-        self.asked, self.query = asked, _query(asked.url)
+        self.forced_variations = asked.forced_variations | _query(asked.url)
 
-    def of(self, key: str) -> dict[str, Any]:
-        """One feature: its value, and the exposures that come with reading it, those of its prerequisites first."""
+    def of(self, key: str) -> bytes:
+        """One feature under its name: its value, and the exposures that come with reading it, those of its
+        prerequisites first."""
+        decision = self.decisions[key]
+        name, value, _ = self.pieces.of(decision)
         if key in self.forced_values:
-            return {"defaultValue": self.forced_values[key]}
-        value, tracks = self._value(self.decisions[key]), list(self._tracks(key, frozenset()))
-        if not tracks:
-            return {"defaultValue": value}
-        return {"defaultValue": value, "rules": [{"force": value, "tracks": tracks}]}
-
-    def _value(self, decision: Decision) -> Any:
+            return b'%b:{"defaultValue":%b}' % (name, _encode(self.forced_values[key]))
         index = self._forced(decision)
-        if index is None or decision.experiment is None:
-            return decision.value
-        return served_value(decision.feature, decision.experiment.variants[index])
+        if index is not None and decision.experiment:
+            value = _encode(served_value(decision.feature, decision.experiment.variants[index]))
+        tracks = b",".join(self._tracks(key, frozenset()))
+        if not tracks:
+            return b'%b:{"defaultValue":%b}' % (name, value)
+        return b'%b:{"defaultValue":%b,"rules":[{"force":%b,"tracks":[%b]}]}' % (name, value, value, tracks)
 
     def _forced(self, decision: Decision) -> int | None:
         """The variation that the caller wants, by name or in the query of its page."""
         experiment = decision.experiment
-        if experiment is None or decision.reason not in REACHED:
+        if not self.forced_variations or experiment is None or decision.reason not in REACHED:
             return None
-        index = self.query.get(experiment.key, self.asked.forced_variations.get(experiment.key))
+        index = self.forced_variations.get(experiment.key)
         return index if index is not None and 0 <= index < len(experiment.variants) else None
 
-    def _tracks(self, key: str, seen: frozenset[str]) -> Iterator[dict[str, Any]]:
+    def _tracks(self, key: str, seen: frozenset[str]) -> Iterator[bytes]:
         decision = self.decisions.get(key)
         if decision is None or key in seen or key in self.forced_values:
             return
         for needed in decision.feature.prerequisites:
             yield from self._tracks(needed.feature_key, seen | {key})
-        experiment, variant = decision.experiment, decision.variant
-        if experiment and variant and decision.in_experiment and self._forced(decision) is None:
-            yield _track(decision.feature, experiment, variant, self.subject)
+        exposure = self.pieces.of(decision).exposure
+        if exposure and decision.experiment and self._forced(decision) is None:
+            yield self._filled(exposure, decision.experiment)
+
+    def _filled(self, exposure: bytes, experiment: Experiment) -> bytes:
+        value, who = self._who(experiment.hash_attribute or KEY)
+        filled = exposure.replace(WHO, who)
+        bucket = _bucket(experiment, value)
+        return filled if bucket is None else filled.replace(WHERE, _encode(bucket))
+
+    def _who(self, attribute: str) -> tuple[Any, bytes]:
+        """The subject's value of an attribute, and the same in JSON; most experiments ask for the same one."""
+        if attribute not in self._whos:
+            value = Attribute(attribute)(self.subject)
+            self._whos[attribute] = value, b"null" if value is MISSING else _encode(value)
+        return self._whos[attribute]
 
 
 def _query(url: str) -> dict[str, int]:
@@ -103,13 +142,11 @@ def _query(url: str) -> dict[str, int]:
     return {name: int(values[0]) for name, values in found.items() if values[0].isascii() and values[0].isdecimal()}
 
 
-def _track(feature: Feature, experiment: Experiment, variant: Variant, subject: Subject) -> dict[str, Any]:
+def _track(feature: Feature, experiment: Experiment, variant: Variant) -> dict[str, Any]:
     """An exposure as the SDK's tracking callback wants it. The variations that the subject did not get are blank."""
     attribute, value = experiment.hash_attribute or KEY, served_value(feature, variant)
-    hash_value = Attribute(attribute)(subject)
     arms = written_arms(feature, experiment)
     index = experiment.variants.index(variant)
-    bucket = _bucket(experiment, hash_value)
     return {
         "experiment": {
             "key": experiment.key,
@@ -129,9 +166,9 @@ def _track(feature: Feature, experiment: Experiment, variant: Variant, subject: 
             "variationId": index,
             "value": value,
             "hashAttribute": attribute,
-            "hashValue": None if hash_value is MISSING else hash_value,
+            "hashValue": msgspec.Raw(WHO),
             "stickyBucketUsed": False,
-            **({} if bucket is None else {"bucket": bucket}),
+            **({"bucket": msgspec.Raw(WHERE)} if experiment.bucketing == SCHEME else {}),
         },
     }
 

@@ -19,10 +19,13 @@ from decisions.protocols._base import (
     first_of,
     header,
     in_query,
+    tag_of,
 )
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.ofrep import context
 from decisions.protocols.ofrep.answers import FAULTS, Success, Wording
-from decisions.protocols.ofrep.tags import Tags, tag_of
+from decisions.protocols.ofrep.example import example
+from decisions.protocols.ofrep.tags import Tags
 from tenants.roles import Right
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ def evaluate(call: Call, key: str) -> Reply:
     except Refusal as refusal:
         return keyed(refuse(refusal), key)
     call.seen(decision, subject)
-    return Reply(wording(call)(decision))
+    return Reply(encoded(call.snapshot).of(decision))
 
 
 def evaluate_all(call: Call) -> Reply:
@@ -91,18 +94,18 @@ def evaluate_all(call: Call) -> Reply:
 def decided(call: Call) -> bytes:
     """All decisions, encoded."""
     subject, wanted = context.read(call)
-    words = wording(call)
     decisions = call.decide_all(subject)
     if wanted is not None:
         decisions = {key: decision for key, decision in decisions.items() if key in wanted}
     hidden = Reason.OFF if call.snapshot.about.hide_disabled_flags else None
-    flags = [words(decision) for decision in decisions.values() if decision.reason is not hidden]
+    flags = encoded(call.snapshot).each(one for one in decisions.values() if one.reason is not hidden)
     streams = call.snapshot.keep("ofrep.streams", lambda: msgspec.json.encode(streams_of(call.snapshot)))
     return b'{"flags":[%b],"eventStreams":%b}' % (b",".join(flags), streams)
 
 
-def wording(call: Call) -> Wording:
-    return call.snapshot.keep("ofrep.wording", lambda: Wording(call.snapshot.definitions))
+def encoded(snapshot: "EnvironmentSnapshot") -> Fragments[bytes]:
+    """The answers of a snapshot, each encoded once."""
+    return snapshot.keep("ofrep.answers", lambda: Fragments(Wording(snapshot.definitions).encoded))
 
 
 def streams_of(snapshot: "EnvironmentSnapshot") -> list[EventStream]:
@@ -180,4 +183,5 @@ PROTOCOL = Protocol(
     refuse=refuse,
     for_browsers=True,
     exposed=("ETag", "Retry-After"),
+    example=example,
 )

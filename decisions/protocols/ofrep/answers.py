@@ -51,18 +51,14 @@ class Failure(msgspec.Struct):
 
 
 class Wording:
-    """The answers of one snapshot, encoded when they are first given."""
+    """The words for one snapshot's decisions."""
 
     def __init__(self, definitions: Mapping[str, Feature]) -> None:
         self._floats = frozenset(key for key, feature in definitions.items() if is_float(feature))
-        self._encoded: dict[int, tuple[Decision, bytes]] = {}
 
-    def __call__(self, decision: Decision) -> bytes:
-        """The decision as JSON. It is held with its bytes, so that its id stays its own."""
-        found = self._encoded.get(id(decision))
-        if found is None:
-            found = self._encoded[id(decision)] = decision, _encode(self.worded(decision))
-        return found[1]
+    def encoded(self, decision: Decision) -> bytes:
+        """The decision as JSON."""
+        return _encode(self.worded(decision))
 
     def worded(self, decision: Decision) -> Success | Failure:
         key = decision.feature.key

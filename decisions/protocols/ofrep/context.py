@@ -21,7 +21,7 @@ class Question(NamedTuple):
 
 def read(call: Call) -> Question:
     """The question in the body. No context is an empty one: there are features that need to know nothing."""
-    context = call.body(dict[str, Any]).get("context")
+    context = call.fields().get("context")
     if context is None:
         context = {}
     if not isinstance(context, dict):

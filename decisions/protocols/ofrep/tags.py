@@ -14,11 +14,6 @@ REMEMBERED = 4_096
 Span = tuple[float, float]
 
 
-def tag_of(body: bytes) -> str:
-    """The ETag of an answer, without quotes."""
-    return blake2b(body, digest_size=16).hexdigest()
-
-
 class Tags:
     """The ETags of the answers of one snapshot, by question; forgotten when there are too many."""
 

@@ -14,7 +14,8 @@ from decisions.engine.types import Feature, Segment
 from decisions.freshness import Freshness
 from decisions.observer import Observer
 from decisions.protocols._base import Call, Reply, Request
-from decisions.protocols.go_feature_flag import evaluation
+from decisions.protocols.go_feature_flag import PROTOCOL, evaluation
+from decisions.responses import encoded
 from decisions.snapshots import About, EnvironmentSnapshot, Grant, Shelf
 from tenants.roles import RIGHTS, Kind
 
@@ -66,13 +67,17 @@ def _never_recorded(*args: Any) -> "Future[Any]":
 
 def evaluated(snapshot: EnvironmentSnapshot, key: str | None, custom: dict[str, Any]) -> Any:
     """What /v1/allflags answers, by flag."""
-    reply = evaluation.all_flags(a_call(snapshot, {"evaluationContext": {"key": key, "custom": custom}}))
-    assert isinstance(reply, Reply)
-    return {name: told(state) for name, state in reply.body.flags.items()}
+    call = a_call(snapshot, {"evaluationContext": {"key": key, "custom": custom}})
+    return {name: told(state) for name, state in sent(call, evaluation.all_flags(call))["flags"].items()}
+
+
+def sent(call: Call, reply: Reply) -> Any:
+    """An answer as its caller reads it."""
+    return json.loads(encoded(PROTOCOL, call.request, reply).body)
 
 
 def told(state: Any) -> tuple[Any, str, str, str]:
-    return state.value, state.variationType, state.reason, state.errorCode
+    return state["value"], state["variationType"], state["reason"], state["errorCode"]
 
 
 class Evaluator:

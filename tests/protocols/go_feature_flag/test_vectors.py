@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from decisions.engine.conditions.binding import Binder
@@ -17,7 +16,7 @@ from decisions.protocols.go_feature_flag.configuration import local_evaluation
 from decisions.protocols.go_feature_flag.documents import whole
 from decisions.protocols.go_feature_flag.evaluation import evaluate
 from decisions.snapshots import EnvironmentSnapshot
-from tests.protocols.go_feature_flag.builders import Evaluator, a_call, a_snapshot
+from tests.protocols.go_feature_flag.builders import Evaluator, a_call, a_snapshot, sent
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text(encoding="utf-8"))
 KEY = "f"
@@ -84,7 +83,7 @@ def asked(snapshot: EnvironmentSnapshot, case: dict[str, Any], flag: str = KEY) 
     body = {"evaluationContext": {"key": case["key"], "custom": case["custom"]}, "defaultValue": case.get("default")}
     call = a_call(snapshot, body)
     call.observer.close()  # nothing is to be stored
-    answer: dict[str, Any] = json.loads(msgspec.json.encode(evaluate(call, flag).body))
+    answer: dict[str, Any] = sent(call, evaluate(call, flag))
     return answer
 
 

@@ -3,6 +3,7 @@
 Every run draws other cases; `pytest --randomly-seed=…`, with the seed that a run printed, draws those of that run.
 """
 
+import json
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from growthbook.core import evalCondition
 from decisions.engine.conditions.nodes import Nobody
 from decisions.engine.evaluate import decide_all
 from decisions.engine.types import Subject
+from decisions.protocols._fragments import Fragments
 from decisions.protocols.growthbook.conditions import audience_of
 from decisions.protocols.growthbook.features import Definitions
-from decisions.protocols.growthbook.remote import Answer, Asked
+from decisions.protocols.growthbook.remote import Answer, Asked, pieces_of
 from decisions.protocols.growthbook.subjects import key_of
 from tests.protocols.growthbook.draws import BINDER, NOW, SEGMENTS, a_snapshot, a_tree, attributes, features
 
@@ -54,8 +56,9 @@ def test_remote_evaluation_answers_what_its_sdk_decides_by_itself(caplog: pytest
 
 def remotely(said: dict[str, Any], decisions: Any) -> dict[str, Any]:
     """What the SDK makes of our remote evaluation."""
-    answer = Answer(Asked(said), decisions)
-    sdk = GrowthBook(features={key: answer.of(key) for key in decisions}, attributes={})
+    answer = Answer(Asked(said), decisions, Fragments(pieces_of))
+    features = json.loads(b"{%b}" % b",".join(answer.of(key) for key in decisions))
+    sdk = GrowthBook(features=features, attributes={})
     found = {key: sdk.eval_feature(key).value for key in decisions}
     sdk.destroy()
     return found
