@@ -47,8 +47,11 @@ def is_permitted(request: HttpRequest, right: Right, model: Any, obj: Any) -> bo
     user: Any = request.user
     if obj is None or user.is_superuser or not user.is_active:
         return has_role(request, right)
-    rows = model._default_manager.permitting(user, right)
-    return bool(rows.filter(pk=primary_key(obj)).exists())
+    known: dict[Any, bool] = vars(request).setdefault("is_permitted", {})
+    asked = (model, right, primary_key(obj))
+    if asked not in known:  # a page asks it for each of its inlines, several times
+        known[asked] = bool(model._default_manager.permitting(user, right).filter(pk=primary_key(obj)).exists())
+    return known[asked]
 
 
 def primary_key(obj: Any) -> int:
@@ -86,6 +89,7 @@ class TenantAdmin(RoleFields, theme.ModelAdmin):
 
     scope = Scope.ENVIRONMENT  # how wide a role it takes to add a row
     save_on_top = False
+    change_form_after_template = "admin/audits/reason.html"
 
     def create(self, values: dict[str, Any], *, actor: Actor) -> Any:
         raise NotImplementedError
@@ -230,12 +234,13 @@ class TenantInline(RoleFields, theme.TabularInline):
 def _edits(formset: Any) -> Iterator[tuple[str | None, Callable[..., object]]]:
     """What a formset asks for, each with the form to blame. A form that goes away can show no error: the page does."""
     inline = formset.inline
-    deleted = formset.deleted_forms if formset.can_delete else []
+    deleted = [form for form in formset.forms if formset.can_delete and formset._should_delete_form(form)]
     for form in deleted:
         if form.instance.pk:
             yield None, lambda actor, row=form.instance: inline.remove(row, actor=actor)
     for form in formset.forms:
-        if form in deleted or not form.has_changed():
+        is_asked = form.has_changed() or not (form.instance.pk or form.empty_permitted)
+        if form in deleted or not is_asked:
             continue
         if form.instance.pk:
             yield form.prefix, lambda actor, form=form: inline.update(form.instance, form.changes(), actor=actor)

@@ -9,12 +9,14 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, NotFound
 from rest_framework.request import Request
 
-from audits.services import Actor
+from audits.services import REASON_LENGTH, Actor
 from tenants.credentials import digest
 from tenants.models import ApiToken, Credential, Environment
 from tenants.roles import RIGHTS, Kind, Right, Role
+from tenants.uses import note_use
 
 ENVIRONMENT_HEADER = "X-Environment-Id"
+REASON_HEADER, REASON_FIELD = "X-Change-Reason", "_reason"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class EnvironmentKeyAuthentication(BaseAuthentication):
         found = Credential.objects.live().filter(digest=digest(key)).select_related("environment__project").first()
         if found is None:
             raise AuthenticationFailed("environment key unknown")
-        actor = Actor(f"credential:{found.pk}", str(found), _request_id(request))
+        note_use(found)
+        actor = Actor(f"credential:{found.pk}", str(found), _request_id(request), _reason(request))
         return Access(actor, RIGHTS[found.kind], found.environment)
 
     def authenticate_header(self, request: Request) -> str:
@@ -104,10 +107,17 @@ def rights_of(user: object, environment: Environment) -> frozenset[Right]:
 
 def actor_of(user: object, request: Request | HttpRequest) -> Actor:
     """A person, for the log."""
-    return Actor(f"user:{user.pk}", str(user), _request_id(request))  # type: ignore[attr-defined]
+    return Actor(f"user:{user.pk}", str(user), _request_id(request), _reason(request))  # type: ignore[attr-defined]
 
 
 def _request_id(request: Request | HttpRequest) -> str:
     """The caller's own name for the request, if it is fit to be stored."""
     given = request.headers.get("X-Request-Id", "")
     return given[:255] if given.isprintable() else ""
+
+
+def _reason(request: Request | HttpRequest) -> str:
+    """Why the caller edits, if it says so: in a header, or beside the admin's button."""
+    is_api = isinstance(request, Request)
+    given = request.headers.get(REASON_HEADER, "") or ("" if is_api else request.POST.get(REASON_FIELD, ""))
+    return "".join(character if character.isprintable() else " " for character in given).strip()[:REASON_LENGTH]

@@ -112,6 +112,9 @@ class Environment(models.Model):
     persist_traits = models.BooleanField(
         default=True, help_text="Traits are kept and count the next time; otherwise only for the call that sends them."
     )
+    is_protected = models.BooleanField(
+        default=False, help_text="People are asked to confirm what they switch here, as they should be in production."
+    )
     revision = models.CharField(max_length=32, editable=False)
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

@@ -1,6 +1,7 @@
 """Words for reading tenants. `visible_to` is where one tenant is kept from another: every queryset starts there."""
 
 from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import connection, models
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project  # noqa: F401
 
 Row = TypeVar("Row", bound=models.Model)
+EXPIRING_DAYS, UNUSED_DAYS = 14, 30
 
 
 class TenantQuerySet(models.QuerySet[Row]):
@@ -86,6 +88,12 @@ class CredentialQuerySet(TenantQuerySet["Credential"]):
     def live(self) -> Self:
         return self.filter(is_active=True).filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
 
+    def in_need(self, *, at: datetime) -> Self:
+        """Live keys that somebody should look at: they expire within 14 days, or nobody used them for 30 days."""
+        expiring = Q(expires_at__lte=at + timedelta(days=EXPIRING_DAYS))
+        since = at - timedelta(days=UNUSED_DAYS)
+        return self.live().filter(expiring | Q(_last_used_before(since), created_at__lt=since))
+
     def lookups(self) -> Iterator[tuple[str, int]]:
         """What they are found by, and their environments: digests of keys, and of the names of signing keys."""
         rows = self.order_by().values_list("digest", "environment_id", "kind", "name")
@@ -116,6 +124,10 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
     def visible_to(self, user: Any) -> Self:
         return self if user.is_superuser else self.filter(user=user.pk)
+
+
+def _last_used_before(since: datetime) -> Q:
+    return Q(last_used_at=None) | Q(last_used_at__lt=since)
 
 
 def environment_condition(user: Any, right: Right, *, prefix: str) -> Q:

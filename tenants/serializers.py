@@ -53,6 +53,7 @@ class EnvironmentShape(StrictSerializer):
     hide_sensitive_data = serializers.BooleanField(default=False)
     allow_client_traits = serializers.BooleanField(default=True)
     persist_traits = serializers.BooleanField(default=True)
+    is_protected = serializers.BooleanField(default=False)
     revision = serializers.CharField(read_only=True)
     changed_at = serializers.DateTimeField(read_only=True)
     created_at = serializers.DateTimeField(read_only=True)

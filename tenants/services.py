@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from audits.services import Actor, Place, is_same, lock_chain, record_change
@@ -14,7 +14,16 @@ from tenants import credentials
 from tenants.models import ApiToken, Credential, Environment, Membership, Organisation, Project
 from tenants.roles import Kind, Role
 
-ENVIRONMENT_SETTINGS = ("hide_disabled_flags", "hide_sensitive_data", "allow_client_traits", "persist_traits")
+ENVIRONMENT_SETTINGS = (
+    "hide_disabled_flags",
+    "hide_sensitive_data",
+    "allow_client_traits",
+    "persist_traits",
+    "is_protected",
+)
+
+CHANNEL = "switchyard_revisions"
+"""Where PostgreSQL calls out "environment:revision" for each that moved, when the edit commits."""
 
 advanced: list[Callable[[], object]] = []
 """Called after the commit of every change of a revision. Whoever caches by revision adds itself when it starts."""
@@ -248,7 +257,15 @@ def advance(environment: Environment) -> None:
     locked.revision = token_hex(8)
     locked.save(update_fields=["revision", "changed_at"])
     environment.revision, environment.changed_at = locked.revision, locked.changed_at
+    _announce(locked)
     transaction.on_commit(tell_everyone)
+
+
+def _announce(environment: Environment) -> None:
+    """Let every host that listens know, when this transaction commits."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{environment.pk}:{environment.revision}"])
 
 
 def tell_everyone() -> None:

