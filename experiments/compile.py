@@ -1,13 +1,14 @@
 """Rows to engine values, in three queries."""
 
 from dataclasses import replace
+from sys import intern
 
 from django.db.models import Q
 
 from decisions.engine import types as engine
 from decisions.engine.conditions.binding import Binder
 from experiments.models import Experiment, ExperimentStatus, Layer, SlotRange, Variant
-from features.compile import thousandths
+from features.compile import shared, thousandths
 
 
 def layers_in(project_id: int) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def _experiment(row: Experiment, segments: Binder) -> engine.Experiment:
         number=row.number,
         is_running=row.status == ExperimentStatus.RUNNING,
         rollout=thousandths(row.rollout_percent),
-        bucketing=row.bucketing,
+        bucketing=intern(row.bucketing),
         hash_attribute=row.hash_attribute,
         audience=segments.bind(row.audience.conditions) if row.audience else None,
         layer=engine.Layer(row.layer.key, row.layer.seed) if row.layer else None,
@@ -61,10 +62,10 @@ def _experiment(row: Experiment, segments: Binder) -> engine.Experiment:
 def compiled(row: Variant) -> engine.Variant:
     """A variant as the engine knows it."""
     return engine.Variant(
-        key=row.key,
+        key=intern(row.key),
         weight=row.weight,
         number=row.number,
         is_control=row.is_control,
-        value=row.value,
-        payload=row.payload,
+        value=shared(row.value),
+        payload=row.payload if row.payload and isinstance(row.payload, dict) else engine.nothing(),
     )

@@ -112,7 +112,7 @@ def _resize(layer: Layer, environment: Environment, experiment: Experiment | Non
             break
         missing += surplus
         _shorten(held, surplus)
-    free = _free([(held.start, held.end) for held in everything.order_by("start")])
+    free = free_ranges([(held.start, held.end) for held in everything.order_by("start")])
     if missing > sum(end - start for start, end in free):
         raise ValidationError({"slots": f"{layer} has not so many free slots in {environment}."})
     for start, end in free:
@@ -131,7 +131,7 @@ def _shorten(held: SlotRange, surplus: int) -> None:
         held.save(update_fields=["end"])
 
 
-def _free(taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def free_ranges(taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The gaps between ranges that are in order."""
     edges = [0, *(edge for pair in taken for edge in pair), SLOTS]
     return [(start, end) for start, end in zip(edges[::2], edges[1::2], strict=True) if start < end]

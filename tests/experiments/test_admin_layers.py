@@ -169,7 +169,9 @@ def test_an_attribute_that_the_layer_is_not_bucketed_by_is_said_beside_the_field
     [
         *[{"rollout_percent": text} for text in ("101", "-1", "NaN", "")],
         *[{"audience": text} for text in ("x", "0", "9" * 20)],
-        *[{"status": "flying"}, {"name": ""}, {"name": "\x00"}, {"hash_attribute": "\x00"}, {"seed": "x" * 256}],
+        *[{"slots": text} for text in ("-1", "10001", "x", "9" * 30)],
+        *[{"in_layer": text} for text in ("x", "0", "9" * 20)],
+        *[{"name": ""}, {"name": "\x00"}, {"hash_attribute": "\x00"}, {"seed": "x" * 256}],
         {"hash_attribute": "x" * 129},
     ],
     ids=lambda changes: ascii(changes)[:40],
@@ -195,3 +197,49 @@ def test_an_audience_of_another_project_is_refused(client: Client, environment: 
         before = last()
         assert errors_of(client.post(page, sent_from(client, page, audience=str(theirs.pk)))).keys() == {"audience"}
         assert logged(before) == []
+
+
+def holdout(layer: Layer) -> str:
+    return reverse("admin:experiments_layer_holdout", args=[layer.pk])
+
+
+def held_out(layer: Layer) -> list[tuple[str, int]]:
+    rows = layer.ranges.filter(experiment=None).order_by("environment", "start")
+    return [(row.environment.key, row.end - row.start) for row in rows]
+
+
+def test_a_layers_page_shows_each_environment_and_sets_its_holdout(editor: Client, environment: Environment) -> None:
+    layer, sibling = a_layer(environment.project), an_environment(environment.project, name="Besides")
+
+    answer = editor.post(holdout(layer), {"environment": sibling.pk, "slots": "1500"}, follow=True)
+
+    assert held_out(layer) == [(sibling.key, 1500)]
+    assert "1,500 slots are held out in Besides." in answer.content.decode()
+    assert [bar.held_out for bar, _ in answer.context["places"]] == [0, 1500]
+
+
+@pytest.mark.parametrize("slots", ["", "x", "-1", "10001", "9" * 40, "²", "1.5"])
+def test_a_holdout_that_makes_no_sense_is_refused_in_words(
+    editor: Client, environment: Environment, slots: str
+) -> None:
+    layer = a_layer(environment.project)
+
+    answer = editor.post(holdout(layer), {"environment": environment.pk, "slots": slots}, follow=True)
+
+    assert "Must be from 0 to 10000." in answer.content.decode()
+    assert held_out(layer) == []
+
+
+def test_a_holdout_takes_the_right_to_edit_there(client: Client, environment: Environment) -> None:
+    layer, foreign = a_layer(environment.project), an_environment()
+
+    client.force_login(a_member(environment, Role.VIEWER))
+    assert client.post(holdout(layer), {"environment": environment.pk, "slots": "1"}).status_code == 403
+    assert holdout(layer) not in client.get(page_of(layer)).content.decode()
+    client.force_login(a_member(environment, Role.EDITOR))
+    for place in (foreign.pk, "x", ""):
+        assert client.post(holdout(layer), {"environment": place, "slots": "1"}).status_code == 404
+    assert client.get(holdout(layer)).status_code == 405
+    client.force_login(a_member(foreign, Role.ADMIN))
+    assert client.post(holdout(layer), {"environment": foreign.pk, "slots": "1"}).status_code == 404
+    assert held_out(layer) == []
