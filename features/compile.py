@@ -1,8 +1,10 @@
 """Rows to engine values: the last code that touches the ORM before a decision. A fixed number of queries."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from sys import intern
 from typing import Any, TypeVar
 
 from decisions.engine import types as engine
@@ -19,15 +21,31 @@ def thousandths(percent: Decimal) -> int:
     return int(percent * 1000)
 
 
-def segments_in(project_id: int) -> dict[str, engine.Segment]:
-    """A project's segments by key. One query."""
+def shared(value: Any) -> Any:
+    """A value; of texts that are alike, and many are, one is kept."""
+    return intern(value) if type(value) is str else value
+
+
+_segments: OrderedDict[int, tuple[dict[str, engine.Segment], Binder]] = OrderedDict()
+"""Those of projects that were read lately."""
+PROJECTS = 1_000
+
+
+def segments_in(project_id: int) -> tuple[dict[str, engine.Segment], Binder]:
+    """A project's segments by key, and what its conditions are bound with. One query.
+
+    The environments of a project share them, and do not each have their own in memory.
+    """
     rows = Segment.objects.in_project(project_id).order_by("pk")
-    return {row.key: engine.Segment(row.pk, row.key, row.name, row.conditions) for row in rows}
-
-
-def segments_of(segments: Mapping[str, engine.Segment]) -> Binder:
-    """What a project's conditions are bound with."""
-    return Binder({key: segment.tree for key, segment in segments.items()})
+    found = {row.key: engine.Segment(row.pk, row.key, row.name, row.conditions) for row in rows}
+    held = _segments.get(project_id)
+    if held is None or held[0] != found:
+        held = _segments[project_id] = found, Binder({key: segment.tree for key, segment in found.items()})
+        for key in found:
+            held[1].bind(_membership(key))
+        while len(_segments) > PROJECTS:
+            _segments.popitem(last=False)
+    return held[0], held[1].again()
 
 
 def features_of(
@@ -72,17 +90,17 @@ def _feature(
         number=feature.number,
         name=feature.name,
         status=_status(state.status),
-        on_value=state.on_value,
-        off_value=state.off_value,
+        on_value=shared(state.on_value),
+        off_value=shared(state.off_value),
         rollout=thousandths(state.rollout_percent),
         experiment=_own(feature, state.active_experiment, experiments),
         rules=tuple(_rule(feature, rule, experiments, segments) for rule in parts.rules.get(state.pk, ())),
-        overrides={row.identifier: _override(row) for row in parts.overrides.get(state.pk, ())},
+        overrides={row.identifier: _override(row) for row in parts.overrides.get(state.pk, ())} or engine.nothing(),
         prerequisites=tuple(map(_prerequisite, parts.prerequisites.get(state.pk, ()))),
         steps=steps_of(state.steps),
         ramp=ramp_of(state.ramp),
-        value_type=feature.value_type,
-        description=feature.description,
+        value_type=intern(feature.value_type),
+        description=shared(feature.description),
         tags=tuple(feature.tags) if isinstance(feature.tags, list) else (),
         is_server_only=feature.is_server_only,
         created_at=feature.created_at.timestamp(),
@@ -104,22 +122,29 @@ def _rule(feature: Feature, row: Rule, experiments: Mapping[int, engine.Experime
     is_whole = experiment is not None or row.experiment_id is None  # else nothing may ever switch it on
     trees = _conditions(row)
     return engine.Rule(
-        key=row.key,
+        key=intern(row.key),
         condition=segments.bind(*trees),
-        value=row.value,
+        value=shared(row.value),
         rollout=thousandths(row.rollout_percent),
         experiment=experiment,
         is_on=row.is_on and is_whole,
         steps=steps_of(row.steps) if is_whole else (),
         ramp=ramp_of(row.ramp),
         tree=trees[0] if len(trees) == 1 else {"all": trees},
+        trees=tuple(trees),
     )
 
 
 def _conditions(row: Rule) -> list[object]:
     """A rule means whom both its segment and its own conditions mean."""
-    named = [{"operator": "in_segment", "value": row.segment.key}] if row.segment else []
+    named = [_membership(row.segment.key)] if row.segment else []
     return [*named, *([] if row.conditions is None else [row.conditions])]
+
+
+@lru_cache(10_000)
+def _membership(segment_key: str) -> dict[str, str]:
+    """The condition of being in a segment; there may be thousands alike, and nobody changes one."""
+    return {"operator": "in_segment", "value": segment_key}
 
 
 def _override(row: Override) -> engine.Override:

@@ -238,6 +238,7 @@ class Identity(models.Model):
         verbose_name_plural = "identities"
         ordering = ["environment", "id"]
         constraints = [models.UniqueConstraint(fields=["environment", "identifier"], name="one_identity_per_subject")]
+        indexes = [models.Index(fields=["environment", "-updated_at"], name="identities_by_update")]
 
     def __str__(self) -> str:
         return self.identifier
@@ -262,6 +263,7 @@ class Usage(models.Model):
                 fields=["environment_id", "hour", "feature_key", "outcome"], name="one_count_per_hour"
             ),
         ]
+        indexes = [models.Index(fields=["environment_id", "feature_key", "hour"], name="usage_by_feature")]
 
     def __str__(self) -> str:
         return f"{self.feature_key} was {self.outcome} {self.count} times"

@@ -6,7 +6,7 @@ from django.urls import include, path
 
 from features.api_states import OverrideApi, PrerequisiteApi, RuleApi, RulesApi, StateApi
 from features.api_views import FeatureApi, SegmentApi
-from features.environment_views import EnvironmentCloneApi
+from features.environment_views import EnvironmentCloneApi, EnvironmentPromoteApi
 from features.views import FeatureViewSet
 
 ROWS: dict[str, Any] = {"get": "list", "post": "create"}
@@ -30,6 +30,7 @@ management = [
     path(IN_STATE + "prerequisites/", PrerequisiteApi.as_view({"get": "list"})),
     path(IN_STATE + "prerequisites/<int:required_id>/", PrerequisiteApi.as_view(GIVEN)),
     path("environments/<int:pk>/clone/", EnvironmentCloneApi.as_view({"post": "clone"})),
+    path("environments/<int:pk>/promote/", EnvironmentPromoteApi.as_view({"post": "promote"})),
     path("segments/", SegmentApi.as_view(ROWS)),
     path("segments/<int:pk>/", SegmentApi.as_view({**ROW, "delete": "destroy"})),
 ]

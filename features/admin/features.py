@@ -1,200 +1,116 @@
-"""Flags in the admin: what they are, and what they do in each environment."""
+"""Flags in the admin: the list that shows them in every environment side by side, and their pages."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch
+from django.db.models import Prefetch, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from audits import theme
 from audits.services import Actor
 from features import services
+from features.admin import filters, pages, tagging
+from features.admin.columns import column, titled
+from features.admin.editors import JsonValue
+from features.admin.places import editable_environments
+from features.admin.switching import Switching
 from features.models import Feature, FeatureState, StatusChoice
-from tenants.admin_base import Scope, TenantAdmin, TenantInline, VisibleRelatedFilter, is_permitted, primary_key
+from tenants.admin_base import Scope, TenantAdmin
+from tenants.admin_places import PARAMETER, chosen_project, visible_environments, visible_projects
+from tenants.admin_versions import Versioned, VersionedForm
 from tenants.authentication import actor_of
 from tenants.models import Environment
-from tenants.roles import Right
 
 SWITCHES_MAX = 12
-_STATUSES = {StatusChoice.ON: "success", StatusChoice.OFF: "", StatusChoice.EXPERIMENT: "info"}
+COLUMNS_MAX = 20
 
 
-class FeatureForm(theme.Form):
+class FeatureForm(VersionedForm):
     tags = theme.WordsField(
         required=False, widget=theme.TextInput(), help_text="Separate them with commas.", initial=list
     )
 
 
-class StateForm(theme.Form):
-    """One environment's row. Where the role does not reach, it shows and takes nothing."""
-
-    editable: frozenset[int] = frozenset()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        state: Any = self.instance
-        if state.pk is None:
-            return
-        if "active_experiment" in self.fields:
-            active: Any = self.fields["active_experiment"]
-            active.queryset = state.feature.experiments.filter(environment=state.environment_id)
-        for field in self.fields.values():
-            field.disabled = field.disabled or state.environment_id not in self.editable
-
-
-class StateInline(TenantInline):
-    """What a feature does in each environment."""
-
-    model = FeatureState
-    form = StateForm
-    fields = ["where", "status", "on_value", "off_value", "rollout_percent", "active_experiment"]
-    readonly_fields = ["where"]
-    verbose_name_plural = "In each environment"
-    can_delete = False
-    show_change_link = True
-
-    @theme.display(description="Environment")
-    def where(self, state: FeatureState) -> str:
-        return state.environment.name
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("environment", "feature", "active_experiment")
-
-    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        formset = super().get_formset(request, obj, **kwargs)
-        formset.form.editable = editable_environments(request, obj)
-        return formset
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return obj is None or bool(editable_environments(request, obj))
-
-    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> object:
-        return services.set_state(row.feature, row.environment, actor=actor, **changes)
-
-
-class StatusFilter(theme.DropdownFilter):  # type: ignore[misc]
-    title, parameter_name = "status", "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("on", "On somewhere"), ("experiment", "In an experiment somewhere"), ("off", "Off everywhere")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        states: Any = FeatureState.objects.visible_to(request.user).order_by()
-        if self.value() in {StatusChoice.ON, StatusChoice.EXPERIMENT}:
-            return queryset.filter(pk__in=states.filter(status=self.value()).values("feature"))
-        if self.value() == StatusChoice.OFF:
-            return queryset.exclude(pk__in=states.exclude(status=StatusChoice.OFF).values("feature"))
-        return queryset
-
-
-class ArchivedFilter(theme.DropdownFilter):  # type: ignore[misc]
-    title, parameter_name = "archived", "archived"
-    all_option = ["", "Live"]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("only", "Archived"), ("too", "Live and archived")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "too":
-            return queryset
-        return queryset.exclude(archived_at=None) if self.value() == "only" else queryset.live()
-
-
 @admin.register(Feature)
-class FeatureAdmin(TenantAdmin):
+class FeatureAdmin(Switching, Versioned, TenantAdmin):
     """Flags. They are archived, never deleted, because applications and the log go on naming them."""
 
     scope = Scope.PROJECT
     form = FeatureForm
-    list_display = ["key", "public_id", "name", "statuses", "tag_badges", "owner", "project"]
-    list_filter = [("project", VisibleRelatedFilter), StatusFilter, ArchivedFilter]
-    search_fields = ["key", "name"]
+    list_filter = [
+        filters.ProjectFilter,
+        filters.StatusFilter,
+        filters.TagFilter,
+        filters.OwnerFilter,
+        filters.StaleFilter,
+        filters.ExperimentFilter,
+        filters.ArchivedFilter,
+    ]
+    search_fields = ["key", "name", "description"]
+    search_help_text = "Search by key, name or description"
     ordering = ["project", "number"]
-    inlines = [StateInline]
-    actions = ["archive", "restore"]
+    list_per_page = 50
+    list_fullwidth = True
+    list_display_links = None
+    list_before_template = "admin/features/places.html"
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    actions = ["archive", "restore", "tag", "untag"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        environments: Any = Environment.objects.visible_to(request.user).order_by("pk")
+        return super().get_queryset(request).select_related("project")
+
+    # The list
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        chosen = {"projects": visible_projects(request), "project": chosen_project(request), "title": "Features"}
+        if request.method == "GET" and PARAMETER in request.GET and "_popup" not in request.GET:
+            others = request.GET.copy()  # the choice is remembered: the address need not repeat it
+            del others[PARAMETER]
+            return HttpResponseRedirect(f"{request.path}?{others.urlencode()}" if others else request.path)
+        return super().changelist_view(request, {**chosen, **(extra_context or {})})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list, whose foot says how many it shows; how many there are without its filters is not counted."""
+        changelist: Any = super().get_changelist_instance(request)
         states: Any = FeatureState.objects.visible_to(request.user).order_by()
-        rows: Any = super().get_queryset(request).select_related("project")
-        return rows.prefetch_related(Prefetch("project__environments", environments), Prefetch("states", states))
+        changelist.result_list = list(changelist.result_list)
+        prefetch_related_objects(changelist.result_list, Prefetch("states", states))
+        changelist.full_result_count = changelist.result_count
+        return changelist
 
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        first: list[Any] = ["project", ("key", "name"), "value_type"]
-        if obj:
-            first = [("key", "public_id"), ("project", "value_type"), "name"]
-        fields = [*first, "description", ("tags", "owner"), "value_schema", "is_server_only"]
-        return [(None, {"fields": fields})]
+    def get_list_display(self, request: HttpRequest) -> Any:
+        project = chosen_project(request)
+        editable = editable_environments(request, project.pk) if project else frozenset()
+        shown = self.environments(request)[:COLUMNS_MAX]
+        return ["title", *(column(each, is_editable=each.pk in editable) for each in shown), "owner"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        if obj is None:
-            return []
-        fixed = ["key", "public_id", "project", "value_type"]
-        if is_permitted(request, self.right, Feature, obj):
-            return fixed
-        return [*fixed, "name", "description", "tags", "owner", "value_schema", "is_server_only"]
+    def environments(self, request: HttpRequest) -> list[Environment]:
+        """Those that the list has a column for."""
+        project = chosen_project(request)
+        return visible_environments(request, project) if project else []
 
-    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
-        return self.inlines if obj else []
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Also for those whose role is on one environment only: they change what the feature does there."""
-        if super().has_change_permission(request, obj) or obj is None:
-            return super().has_change_permission(request, obj)
-        return bool(editable_environments(request, obj))
-
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Every environment has its row on the page, also one that was made after the feature."""
-        feature: Any = self.get_object(request, object_id)
-        for environment in feature.project.environments.all() if feature else []:
-            services.state_of(feature, environment)
-        return super().change_view(request, object_id, *args, **kwargs)
-
-    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """On to the page where its states are set."""
-        response = super().response_add(request, obj, post_url_continue)
-        if "_addanother" in request.POST or "_popup" in request.POST:
-            return response
-        return HttpResponseRedirect(reverse("admin:features_feature_change", args=[obj.pk]))
+    @theme.display(description="Feature", ordering="name")
+    def title(self, feature: Feature) -> SafeString:
+        return titled(feature)
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """Switching on and off, once for each environment that the list can be about."""
+        """Switching on and off as well, once for each environment of the project that is not protected."""
         actions: dict[str, Any] = super().get_actions(request)
-        environments: Any = Environment.objects.permitting(request.user, self.right).order_by("key")
-        if project := primary_key(request.GET.get("project__id__exact")):
-            environments = environments.filter(project=project)
-        for key in environments.values_list("key", flat=True).distinct()[:SWITCHES_MAX]:
+        if "archive" not in actions or "_popup" in request.GET:
+            return actions
+        project = chosen_project(request)
+        editable = editable_environments(request, project.pk) if project else frozenset()
+        here = [each for each in self.environments(request) if each.pk in editable and not each.is_protected]
+        for environment in here[:SWITCHES_MAX]:
             for status in (StatusChoice.ON, StatusChoice.OFF):
-                name = f"switch_{status}_{key}"
-                actions[name] = (partial(_switch, key=key, status=status), name, f"Switch {status} in {key}")
+                name = f"switch_{status}_{environment.key}"
+                switch = partial(_switch, environment=environment, status=status.value)
+                actions[name] = (switch, name, f"Switch {status} in {environment.name}")
         return actions
-
-    def create(self, values: dict[str, Any], *, actor: Actor) -> Any:
-        return services.create_feature(**values, actor=actor)
-
-    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> None:
-        services.update_feature(row, actor=actor, **changes)
-
-    @theme.display(description="Id", ordering="number")
-    def public_id(self, feature: Feature) -> str:
-        return feature.public_id
-
-    @theme.display(description="Status")
-    def statuses(self, feature: Feature) -> SafeString:
-        states = {state.environment_id: state for state in feature.states.all()}
-        archived = [("archived", "warning")] if feature.archived_at else []
-        shown = (_shown(environment, states.get(environment.pk)) for environment in feature.project.environments.all())
-        return theme.badges([*archived, *shown])
-
-    @theme.display(description="Tags")
-    def tag_badges(self, feature: Feature) -> SafeString:
-        return theme.badges((tag, "") for tag in feature.tags)
 
     @theme.action(description="Archive", permissions=["change"])
     def archive(self, request: HttpRequest, queryset: Any) -> None:
@@ -204,30 +120,88 @@ class FeatureAdmin(TenantAdmin):
     def restore(self, request: HttpRequest, queryset: Any) -> None:
         self.each(request, queryset, services.restore, "Taken back")
 
+    @theme.action(description="Add tags…", permissions=["change"])
+    def tag(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return tagging.tagged(self, request, queryset, action="tag")
 
-def editable_environments(request: HttpRequest, feature: Any) -> frozenset[int]:
-    """The environments of a feature's project in which a person may edit. Unfold passes a primary key as well."""
-    if feature is None:
-        return frozenset()
-    environments: Any = Environment.objects.permitting(request.user, Right.EDIT).order_by()
-    return frozenset(environments.filter(project__features=primary_key(feature)).values_list("pk", flat=True))
+    @theme.action(description="Take tags off…", permissions=["change"])
+    def untag(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return tagging.tagged(self, request, queryset, action="untag")
+
+    # The page
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """What the feature is; or, where the address names an environment, what it does there."""
+        feature: Any = self.get_object(request, object_id)
+        key = request.GET.get("environment")
+        if feature is None or key is None:
+            return super().change_view(request, object_id, *args, **kwargs)
+        environment = next((each for each in visible_environments(request, feature.project) if each.key == key), None)
+        if environment is None:
+            return HttpResponseRedirect(pages.address_of(feature))
+        state = services.state_of(feature, environment)
+        there: Any = self.admin_site.get_model_admin(FeatureState)
+        tab: HttpResponse = there.change_view(request, str(state.pk))
+        return tab
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context |= {"show_save_and_continue": False}
+        if feature := kwargs.get("obj"):
+            context |= {"head": pages.head_of(request, feature), "title": feature.name}
+            context |= {"show_save_and_add_another": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "value_schema":
+            kwargs["widget"] = JsonValue()
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        first: list[Any] = ["project", ("key", "name"), "value_type"]
+        if obj:
+            first = [("key", "public_id"), ("project", "value_type"), "name"]
+        fields = [*first, "description", "tags", "owner", "value_schema", "is_server_only"]
+        return [("Details" if obj else None, {"fields": fields})]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["key", "public_id", "project", "value_type"] if obj else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """The project that the list was about."""
+        project = chosen_project(request)
+        return ({"project": project.pk} if project else {}) | super().get_changeform_initial_data(request)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """On to the page where its states are set."""
+        response = super().response_add(request, obj, post_url_continue)
+        if "_addanother" in request.POST or "_popup" in request.POST:
+            return response
+        return HttpResponseRedirect(pages.address_of(obj))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        self.message_user(request, f"{obj.name} was saved.", "success")
+        return HttpResponseRedirect(pages.address_of(obj))
+
+    def create(self, values: dict[str, Any], *, actor: Actor) -> Any:
+        return services.create_feature(**{name: values[name] for name in values if name != "version"}, actor=actor)
+
+    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> None:
+        services.update_feature(row, actor=actor, **changes)
+
+    @theme.display(description="Id", ordering="number")
+    def public_id(self, feature: Feature) -> str:
+        return feature.public_id
 
 
-def _switch(model_admin: FeatureAdmin, request: HttpRequest, queryset: Any, *, key: str, status: str) -> None:
-    """Switch the chosen features in the environments of this key; features of other projects are left alone."""
+def _switch(
+    model_admin: FeatureAdmin, request: HttpRequest, queryset: Any, *, environment: Environment, status: str
+) -> None:
+    """Switch the chosen features in one environment; features of other projects are left alone."""
+    if environment.pk not in editable_environments(request, environment.project_id):
+        return
+    edit: Callable[..., object] = partial(services.switch, environment=environment, status=status)
     actor, count = actor_of(request.user, request), 0
-    environments: Any = Environment.objects.permitting(request.user, Right.EDIT).filter(key=key)
-    by_project = {environment.project_id: environment for environment in environments}
-    for feature in queryset:
-        if environment := by_project.get(feature.project_id):
-            services.switch(feature, environment, status=status, actor=actor)
-            count += 1
-    model_admin.message_user(request, f"Switched {status} in {key}: {count}.")
-
-
-def _shown(environment: Environment, state: FeatureState | None) -> tuple[str, str]:
-    status = StatusChoice(state.status) if state else StatusChoice.OFF
-    part = (
-        f" {theme.percent(state.rollout_percent)}%" if state and status == "on" and state.rollout_percent < 100 else ""
-    )
-    return f"{environment.key} {status}{part}", _STATUSES[status]
+    for feature in queryset.in_project(environment.project_id):
+        edit(feature, actor=actor)
+        count += 1
+    model_admin.message_user(request, f"Switched {status} in {environment.name}: {count}.")

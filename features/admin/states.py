@@ -1,157 +1,70 @@
-"""A feature in one environment in the admin: its schedule, and its rules, overrides and prerequisites."""
+"""A feature in one environment in the admin: the tab of its page on which people set what it does there."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 
-from audits import theme
+from audits import charts, theme
 from audits.services import Actor
+from decisions.engine.validate import JsonRefused, parse_json
 from features import services
-from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment
-from tenants.admin_base import TenantAdmin, TenantInline, VisibleRelatedFilter
+from features.admin import pages
+from features.admin.editors import RampField, value_field
+from features.admin.part_forms import experiments_of, listed, whole_of
+from features.admin.parts import WIDGETS, OverrideInline, PrerequisiteInline, RuleInline, whom
+from features.admin.places import editable_environments
+from features.models import FeatureState, Rule
+from features.schedules import ramp_complaint, steps_complaint
+from tenants.admin_base import TenantAdmin, VisibleRelatedFilter
+from tenants.admin_versions import Versioned, VersionedForm
 from tenants.authentication import actor_of
 from tenants.roles import Right
 
-
-class PartForm(theme.Form):
-    """A row of a state: it offers what belongs to the state's project, and keeps what names it."""
-
-    state: FeatureState | None = None
-    fixed: tuple[str, ...] = ()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in self.fixed:
-            if self.instance.pk and name in self.fields:
-                self.fields[name].disabled = True
-        if self.state:
-            self.offer(self.state)
-
-    def offer(self, state: FeatureState) -> None:
-        """Narrow the choices to those that a service would take."""
+EDITED = ("status", "on_value", "off_value", "rollout_percent", "active_experiment", "steps", "ramp")
 
 
-class RuleForm(PartForm):
-    place = forms.IntegerField(
-        required=False, min_value=1, max_value=1_000_000, widget=theme.TextInput(), help_text="1 is tried first."
-    )
+class FeatureStateForm(VersionedForm):
+    """What a feature does in an environment. A protected one takes a word of confirmation."""
+
+    not_compared = ("confirmed",)
+    ramp = RampField()
+    confirmed = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk and self.state:
-            self.initial["place"] = list(self.state.rules.values_list("pk", flat=True)).index(self.instance.pk) + 1
+        state, chosen = self.instance, self.fields
+        if "status" not in chosen:
+            return
+        chosen["rollout_percent"].label = "Rollout"
+        chosen["on_value"] = value_field(state.feature, label="On value")
+        chosen["off_value"] = value_field(state.feature, label="Off value")
+        active: Any = chosen["active_experiment"]
+        active.queryset = experiments_of(state)
+        listed(active, whole_of(state).experiments)
 
-    def offer(self, state: FeatureState) -> None:
-        chosen: Any = self.fields
-        if "segment" in chosen:
-            chosen["segment"].queryset = Segment.objects.in_project(state.feature.project_id)
-        if "experiment" in chosen:
-            chosen["experiment"].queryset = state.feature.experiments.filter(environment=state.environment_id)
+    @classmethod
+    def content_of(cls, row: Any) -> Mapping[str, Any]:
+        """With all that belongs to it."""
+        whole = whole_of(row)
+        rows = [*whole.rules, *whole.overrides, *whole.prerequisites]
+        return {**super().content_of(row), "parts": [super(FeatureStateForm, cls).content_of(part) for part in rows]}
 
-    def changes(self) -> dict[str, Any]:
-        """Without its place, which is a matter of all rules together."""
-        return {name: value for name, value in super().changes().items() if name != "place"}
-
-
-class OverrideForm(PartForm):
-    fixed = ("identifier",)
-
-
-class PrerequisiteForm(PartForm):
-    fixed = ("feature",)
-
-    def offer(self, state: FeatureState) -> None:
-        chosen: Any = self.fields
-        if "feature" in chosen:
-            others = Feature.objects.in_project(state.feature.project_id).exclude(pk=state.feature_id)
-            chosen["feature"].queryset = others if self.instance.pk else others.live()
-
-
-class PartInline(TenantInline):
-    """What belongs to a state."""
-
-    rights_of_choices = {"segment": Right.READ, "experiment": Right.READ, "feature": Right.READ}
-
-    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        formset = super().get_formset(request, obj, **kwargs)
-        formset.form.state = obj
-        return formset
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.has_change_permission(request, obj)
-
-
-class RuleInline(PartInline):
-    """Whom it means gets its value. The rules are tried in their order."""
-
-    model = Rule
-    form = RuleForm
-    fields = ["place", "description", "segment", "conditions", "value", "rollout_percent", "experiment", "is_on"]
-    fields += ["steps", "ramp"]
-    ordering = ["position", "pk"]
-
-    def create(self, parent: Any, values: dict[str, Any], *, actor: Actor) -> object:
-        return services.create_rule(parent.feature, parent.environment, **values, actor=actor)
-
-    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> object:
-        return services.update_rule(row, actor=actor, **changes)
-
-    def remove(self, row: Any, *, actor: Actor) -> object:
-        return services.delete_rule(row, actor=actor)
-
-
-class OverrideInline(PartInline):
-    """What single subjects get."""
-
-    model = Override
-    form = OverrideForm
-    fields = ["identifier", "value", "expires_at", "note"]
-
-    def create(self, parent: Any, values: dict[str, Any], *, actor: Actor) -> object:
-        given = {"identifier": "", "value": None, **values}
-        return services.set_override(parent.feature, parent.environment, **given, actor=actor)
-
-    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> object:
-        given = stored(row, "identifier", "value", "expires_at", "note") | changes
-        return services.set_override(row.state.feature, row.state.environment, **given, actor=actor)
-
-    def remove(self, row: Any, *, actor: Actor) -> object:
-        return services.remove_override(row, actor=actor)
-
-
-class PrerequisiteInline(PartInline):
-    """What other features must answer first."""
-
-    model = Prerequisite
-    form = PrerequisiteForm
-    fields = ["feature", "enabled", "needs_value", "value"]
-
-    def create(self, parent: Any, values: dict[str, Any], *, actor: Actor) -> object:
-        given = {**values, "required": values["feature"]}
-        del given["feature"]
-        return services.set_prerequisite(parent.feature, parent.environment, **given, actor=actor)
-
-    def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> object:
-        given = stored(row, "enabled", "needs_value", "value") | changes
-        state = row.state
-        return services.set_prerequisite(state.feature, state.environment, required=row.feature, **given, actor=actor)
-
-    def remove(self, row: Any, *, actor: Actor) -> object:
-        return services.remove_prerequisite(row, actor=actor)
-
-
-class FeatureStateForm(theme.Form):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        active: Any = self.fields.get("active_experiment")
-        if active:
-            active.queryset = self.instance.feature.experiments.filter(environment=self.instance.environment_id)
+    def clean_confirmed(self) -> bool:
+        confirmed: bool = self.cleaned_data["confirmed"]
+        if self.instance.environment.is_protected and not confirmed:
+            name = self.instance.environment.name
+            raise ValidationError(f"{name} is protected. Tick the box if you mean to change it.", code="protected")
+        return confirmed
 
 
 @admin.register(FeatureState)
-class FeatureStateAdmin(TenantAdmin):
+class FeatureStateAdmin(Versioned, TenantAdmin):
     """What a feature does in one environment. There is one for each, made with the feature."""
 
     form = FeatureStateForm
@@ -161,14 +74,50 @@ class FeatureStateAdmin(TenantAdmin):
     list_filter = [("environment", VisibleRelatedFilter), ("status", theme.ChoicesDropdownFilter)]
     search_fields = ["feature__key", "feature__name"]
     inlines = [RuleInline, OverrideInline, PrerequisiteInline]
-    readonly_fields = ["feature", "environment"]
-    fieldsets = [
-        (None, {"fields": [("feature", "environment"), "status", "on_value", "off_value"]}),
-        ("Who gets it, and when", {"fields": ["rollout_percent", "active_experiment", "steps", "ramp"]}),
-    ]
+    fields = list(EDITED)
+
+    def get_urls(self) -> list[URLPattern]:
+        preview = self.admin_site.admin_view(self.preview_view)
+        return [path("preview/", preview, name="features_featurestate_preview"), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("feature__project", "environment__project")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if not isinstance(obj, FeatureState):
+            return super().has_change_permission(request, obj)
+        return obj.environment_id in editable_environments(request, obj.feature.project_id)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if widget := WIDGETS.get(db_field.name):
+            kwargs["widget"] = widget()
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        state: Any = kwargs["obj"]
+        is_written = request.method == "POST"  # the form has written what was typed on the row in memory
+        fresh = self.get_queryset(request).get(pk=state.pk) if is_written else state
+        context |= {
+            "title": fresh.feature.name,
+            "original": fresh.feature,
+            "head": pages.head_of(request, fresh.feature, fresh.environment),
+            "state": fresh,
+            "preview": pages.preview(fresh),
+            "usage": pages.usage_chart(fresh),
+            "changes": list(pages.changes_of(fresh).visible_to(request.user)[: pages.CHANGES_SHOWN]),
+            "changes_url": changes_url(fresh),
+            "experiment": fresh.active_experiment,
+            "show_save_and_continue": False,
+        }
+        _describe_rules(context.get("inline_admin_formsets", ()))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        self.message_user(request, f"{obj.feature.name} was saved in {obj.environment.name}.", "success")
+        return HttpResponseRedirect(pages.address_of(obj.feature, obj.environment))
 
     def update(self, row: Any, changes: dict[str, Any], *, actor: Actor) -> None:
         services.set_state(row.feature, row.environment, actor=actor, **changes)
@@ -177,33 +126,83 @@ class FeatureStateAdmin(TenantAdmin):
         """After the rules are stored: the order that was asked for."""
         super().save_related(request, form, formsets, change)
         state = form.instance
-        asked = {rule.instance.pk: rule.cleaned_data["place"] for rule in _placed(formsets)}
         rules = list(state.rules.order_by("position", "pk"))
+        asked = _places_asked(formsets, rules)
         now = {rule.pk: place for place, rule in enumerate(rules, 1)}
         if asked:  # a rule that is moved down goes behind the one that is there, one that is moved up before it
             rules.sort(key=lambda rule: _rank(now[rule.pk], asked.get(rule.pk)))
             keys, actor = [rule.key for rule in rules], actor_of(request.user, request)
             services.reorder_rules(state.feature, state.environment, keys=keys, actor=actor)
 
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """The curve of a schedule that is being typed, or what is wrong with it. It stores and reads nothing."""
+        form = PreviewForm(request.POST)
+        if request.method != "POST":
+            return HttpResponseBadRequest("Post a schedule.")
+        return HttpResponse(form.curve() if form.is_valid() else charts.nothing(form.complaint()))
+
     @theme.display(description="Rollout", ordering="rollout_percent")
     def rollout(self, state: FeatureState) -> str:
         return f"{theme.percent(state.rollout_percent)}%"
 
 
-def stored(row: Any, *names: str) -> dict[str, Any]:
-    """What a row has in the database: a form has written on the one in memory."""
-    return dict(type(row).objects.filter(pk=row.pk).values(*names).get())
+class PreviewForm(forms.Form):
+    """A schedule as the page has it before it is saved."""
+
+    status = forms.ChoiceField(choices=FeatureState._meta.get_field("status").choices or ())
+    rollout_percent = forms.DecimalField(min_value=0, max_value=100)
+    steps = forms.CharField(required=False)
+    ramp = RampField()
+
+    def clean_steps(self) -> Any:
+        try:
+            steps = parse_json((self.cleaned_data["steps"] or "[]").encode("utf-8", "surrogatepass"))
+        except JsonRefused as refused:
+            raise ValidationError(refused.message) from refused
+        if complaint := steps_complaint(steps, lambda value: None):
+            raise ValidationError(complaint)
+        return steps
+
+    def clean_ramp(self) -> Any:
+        ramp = self.cleaned_data["ramp"]
+        if ramp is not None and (complaint := ramp_complaint(ramp)):
+            raise ValidationError(complaint)
+        return ramp
+
+    def complaint(self) -> str:
+        return " ".join(f"{name.replace('_', ' ').capitalize()}: {said[0]}" for name, said in self.errors.items())
+
+    def curve(self) -> SafeString:
+        return pages.preview(FeatureState(**self.cleaned_data))
 
 
-def _placed(formsets: Any) -> list[Any]:
-    """The forms of rules that stay and were given another place."""
-    forms_of_rules = [form for formset in formsets if formset.model is Rule for form in formset.forms]
-    deleted = [form for formset in formsets if formset.model is Rule for form in formset.deleted_forms]
-    return [
-        form
-        for form in forms_of_rules
-        if form not in deleted and form.instance.pk and "place" in form.changed_data and form.cleaned_data["place"]
-    ]
+def changes_url(state: FeatureState) -> str:
+    """All that was ever done to a feature."""
+    return f"{reverse('admin:audits_change_changelist')}?environment={state.environment_id}&q={state.feature.key}"
+
+
+def _describe_rules(inlines: Any) -> None:
+    """Say in words, beside its fields, whom each rule means."""
+    for inline in inlines:
+        if inline.opts.model is Rule:
+            for form in inline.formset.initial_forms:
+                form.whom = whom(form.instance) if form.instance.pk else ""
+
+
+def _places_asked(formsets: Any, rules: list[Rule]) -> dict[int, int]:
+    """The places that were asked for, by rule. The rules that are new have come in the order of their forms."""
+    formset = next((formset for formset in formsets if formset.model is Rule), None)
+    if formset is None:
+        return {}
+    kept = [form for form in formset.forms if not (formset.can_delete and formset._should_delete_form(form))]
+    old = {form.instance.pk for form in kept if form.instance.pk}
+    new = iter(sorted(rule.pk for rule in rules if rule.pk not in old))
+    asked = {}
+    for form in kept:
+        key = form.instance.pk or next(new, None)
+        if key and "place" in form.changed_data and form.cleaned_data.get("place"):
+            asked[key] = form.cleaned_data["place"]
+    return asked
 
 
 def _rank(now: int, asked: int | None) -> float:

@@ -1,6 +1,6 @@
 """Features themselves: what they are called, and whether they are still in use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -60,6 +60,22 @@ def edit_feature(
     if name is not None:
         feature = update_feature(feature, actor=actor, name=name)
     return set_state(feature, environment, actor=actor, **state) if state else state_of(feature, environment)
+
+
+@transaction.atomic
+def tag(feature: Feature, *, tags: Sequence[str], actor: Actor) -> Feature:
+    """Add tags to those that a feature carries."""
+    take_turn(feature)
+    carried = Feature.objects.locked().get(pk=feature.pk).tags
+    return update_feature(feature, actor=actor, tags=list(dict.fromkeys([*carried, *tags])))
+
+
+@transaction.atomic
+def untag(feature: Feature, *, tags: Sequence[str], actor: Actor) -> Feature:
+    """Take tags off a feature; those that it does not carry are no matter."""
+    take_turn(feature)
+    carried = Feature.objects.locked().get(pk=feature.pk).tags
+    return update_feature(feature, actor=actor, tags=[each for each in carried if each not in tags])
 
 
 @transaction.atomic

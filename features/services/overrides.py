@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from audits.services import Actor, change, check_all
+from audits.services import Actor, change, check_all, values_of
 from decisions.engine import validate
 from features.models import Feature, Override
 from features.services.states import locked_state, record_in_state
@@ -44,7 +44,7 @@ def remove_override(override: Override, *, actor: Actor) -> None:
     """Let a subject get what everybody gets."""
     state = locked_state(override.state.feature, override.state.environment)
     override = Override.objects.locked().get(pk=override.pk)
-    before = {"identifier": override.identifier, "value": override.value}
+    before = {"of": str(state.feature), **values_of(override, "identifier", "value", "expires_at", "note")}
     record_in_state("override.removed", state, override, actor=actor, before=before)
     override.delete()
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audits.services import Actor, change
+from audits.services import Actor, change, values_of
 from decisions.engine import types as engine
 from decisions.engine.evaluate import PREREQUISITE_DEPTH, unmeetable
 from features.models import Feature, Prerequisite
@@ -49,7 +49,7 @@ def remove_prerequisite(prerequisite: Prerequisite, *, actor: Actor) -> None:
     """Wait for that feature no longer."""
     state = locked_state(prerequisite.state.feature, prerequisite.state.environment)
     prerequisite = Prerequisite.objects.locked().get(pk=prerequisite.pk)
-    before = {"feature": prerequisite.feature.key}
+    before = {"of": str(state.feature), **values_of(prerequisite, "feature", "enabled", "needs_value", "value")}
     record_in_state("prerequisite.removed", state, prerequisite, actor=actor, before=before)
     prerequisite.delete()
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from audits.services import Actor, change, check_all
+from audits.services import Actor, change, check_all, values_of
 from features.models import Feature, FeatureState, Rule
 from features.schedules import ramp_complaint, steps_complaint
 from features.services.segments import condition_complaints
@@ -16,6 +16,8 @@ from features.values import complaint_about
 from tenants.models import Environment
 
 RULES_MAX = 100
+WHOLE = tuple(field.name for field in Rule._meta.concrete_fields if field.name not in {"id", "state"})
+"""What it takes to make a rule again."""
 
 
 @transaction.atomic
@@ -45,7 +47,8 @@ def update_rule(rule: Rule, *, actor: Actor, **changes: Any) -> Rule:
 def delete_rule(rule: Rule, *, actor: Actor) -> None:
     """Take a rule away."""
     rule, state = _locked(rule)
-    record_in_state("rule.deleted", state, rule, actor=actor, before={"key": rule.key, "value": rule.value})
+    before = {"of": str(state.feature), **values_of(rule, *WHOLE)}
+    record_in_state("rule.deleted", state, rule, actor=actor, before=before)
     rule.delete()
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 
-from audits.services import Actor, Place, change, check_all, record_change
+from audits.services import Actor, Place, change, check_all, record_change, values_of
 from decisions.engine import validate
 from decisions.engine.conditions.binding import Binder, complaints, leaves, segment_complaints
 from decisions.engine.conditions.nodes import Nobody
@@ -45,20 +46,32 @@ def delete_segment(segment: Segment, *, actor: Actor) -> None:
     segment = Segment.objects.locked().get(pk=segment.pk)
     if users := users_of(segment):
         raise ValidationError(f"{segment} is used by {', '.join(users)}.", code="in_use")
-    _record("segment.deleted", segment, actor=actor, before={"key": segment.key, "conditions": segment.conditions})
+    before = values_of(segment, "key", "name", "description", "conditions")
+    _record("segment.deleted", segment, actor=actor, before=before)
     segment.delete()
 
 
 def users_of(segment: Segment) -> list[str]:
-    """Everything that would lose its meaning without a segment."""
-    others = Segment.objects.in_project(segment.project_id).exclude(pk=segment.pk)
-    found = [f"segment {other}" for other in others if mentions(other.conditions, segment.key)]
-    found += [
-        f"{rule} of {rule.state}"
-        for rule in _rules_in(segment.project_id)
-        if rule.segment_id == segment.pk or mentions(rule.conditions, segment.key)
+    """The names of everything that would lose its meaning without a segment."""
+    return [
+        f"{row} of {row.state}" if isinstance(row, Rule) else f"{row._meta.verbose_name} {row}"
+        for row in uses_of(segment)
     ]
-    return found + [f"experiment {experiment}" for experiment in segment.audience_of.all()]
+
+
+def uses_of(segment: Segment) -> "list[models.Model]":
+    """The segments, rules and experiments that refer to a segment, in this order."""
+    others = Segment.objects.in_project(segment.project_id).exclude(pk=segment.pk)
+    asking = Q(segment=segment) | Q(conditions__isnull=False)
+    return [
+        *(other for other in others if mentions(other.conditions, segment.key)),
+        *(
+            rule
+            for rule in _rules_in(segment.project_id).filter(asking)
+            if rule.segment_id == segment.pk or mentions(rule.conditions, segment.key)
+        ),
+        *segment.audience_of.select_related("environment__project"),
+    ]
 
 
 def mentions(tree: Any, key: str) -> bool:
@@ -79,6 +92,12 @@ def condition_complaints(conditions: Any, project_id: int) -> list[str]:
 
 
 def _check(segment: Segment) -> None:
+    found = complaints_about(segment)
+    check_all(segment, {"conditions": found} if found else {})
+
+
+def complaints_about(segment: Segment) -> list[str]:
+    """Everything that is wrong with a segment's conditions, or that they would break elsewhere."""
     others = Segment.objects.in_project(segment.project_id).exclude(pk=segment.pk).trees()
     trees = others | {segment.key: segment.conditions}
     found = _tree_complaints(segment.conditions, trees) or segment_complaints(segment.key, trees)
@@ -87,7 +106,7 @@ def _check(segment: Segment) -> None:
         before = _broken(segment.project_id, others | stored)
         after = _broken(segment.project_id, trees)
         found = [f"{user} would break: {after[user]}" for user in after if user not in before]
-    check_all(segment, {"conditions": found} if found else {})
+    return found
 
 
 def _broken(project_id: int, trees: dict[str, Any]) -> dict[str, str]:

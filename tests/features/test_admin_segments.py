@@ -146,3 +146,30 @@ def test_a_segment_of_another_tenant_is_no_part_of_conditions(client: Client, en
     answer = client.post(ADD, a_form(environment, conditions=json.dumps(in_segment(theirs.key))))
 
     assert "there is no segment" in errors_of(answer)["conditions"]
+
+
+def test_a_segment_is_shown_right_after_it_was_made(editor: Client, environment: Environment) -> None:
+    answer = editor.post(ADD, a_form(environment))
+
+    assert answer.headers["Location"] == page_of(Segment.objects.get())
+
+
+def test_the_builder_is_told_the_project_and_falls_back_to_json(editor: Client, environment: Environment) -> None:
+    segment = a_segment(environment.project)
+
+    page = editor.get(page_of(segment)).content.decode()
+
+    assert f'data-project="{environment.project_id}"' in page
+    assert f'data-segment="{segment.pk}"' in page
+    assert '<textarea name="conditions"' in page
+    assert 'type="module"' in page
+
+
+def test_a_viewer_reads_the_sentence_and_is_shown_no_builder(client: Client, environment: Environment) -> None:
+    segment = a_segment(environment.project)
+    client.force_login(a_member(environment, Role.VIEWER))
+
+    page = client.get(page_of(segment)).content.decode()
+
+    assert "country is DE" in page
+    assert "<conditions-editor" not in page

@@ -32,6 +32,7 @@ from tests.builders import (
 pytestmark = pytest.mark.django_db
 STEPS = [{"at": "2030-01-01T00:00:00Z", "status": "on", "value": False}]
 RAMP = {"start": "2030-01-01T00:00:00Z", "from": 0, "end": "2030-02-01T00:00:00Z", "to": 50}
+RAMP_TYPED = {"ramp_0": "2030-01-01T00:00", "ramp_1": "0", "ramp_2": "2030-02-01T00:00", "ramp_3": "50"}
 Sent = dict[str, str]
 
 
@@ -60,6 +61,10 @@ def page_of(state: FeatureState) -> str:
     return reverse("admin:features_featurestate_change", args=[state.pk])
 
 
+def under(prefix: str, sent: Sent) -> Sent:
+    return {f"{prefix}-{name}": value for name, value in sent.items()}
+
+
 def a_new_rule(sent: Sent, **fields: str) -> Sent:
     given = {
         "conditions": json.dumps(EVERYONE),
@@ -82,7 +87,7 @@ def last() -> int:
 def test_a_state_is_saved_in_one_change_with_its_schedule(editor: Client, feature: Feature, url: str) -> None:
     before, revision = last(), Environment.objects.get().revision
 
-    changes = {"status": "on", "rollout_percent": "12.5", "steps": json.dumps(STEPS), "ramp": json.dumps(RAMP)}
+    changes = {"status": "on", "rollout_percent": "12.5", "steps": json.dumps(STEPS), **RAMP_TYPED}
     assert editor.post(url, sent_from(editor, url, **changes)).status_code == 302
 
     state = feature.states.get()
@@ -116,7 +121,7 @@ def test_a_rule_is_added_changed_and_removed_by_its_services(
     editor.post(url, form)
     rule = Rule.objects.get()
     assert (rule.segment, rule.conditions, rule.value, rule.steps) == (segment, None, True, STEPS)
-    editor.post(url, sent_from(editor, url, **{"rules-0-value": "false", "rules-0-ramp": json.dumps(RAMP)}))
+    editor.post(url, sent_from(editor, url, **{"rules-0-value": "false"}) | under("rules-0", RAMP_TYPED))
     rule.refresh_from_db()
     assert (rule.value, rule.ramp) == (False, RAMP)
     editor.post(url, sent_from(editor, url, **{"rules-0-DELETE": "on"}))
@@ -141,10 +146,10 @@ def test_rules_are_put_in_the_order_that_their_places_say(
 def test_an_override_is_added_changed_and_removed_by_its_services(editor: Client, url: str) -> None:
     before = last()
 
-    row = {"identifier": "ada", "value": "true", "expires_at_0": "2030-01-01", "expires_at_1": "00:00:00"}
+    row = {"identifier": "ada", "value": "true", "expires_at": "2030-01-01T00:00"}
     editor.post(url, with_row(sent_from(editor, url), "overrides", **row))
     assert Override.objects.get().expires_at is not None
-    editor.post(url, sent_from(editor, url) | row_of("overrides", value="false", expires_at_0="", expires_at_1=""))
+    editor.post(url, sent_from(editor, url) | row_of("overrides", value="false", expires_at=""))
     assert list(Override.objects.values_list("value", "expires_at")) == [(False, None)]
     editor.post(url, sent_from(editor, url) | row_of("overrides", DELETE="on"))
 
@@ -158,7 +163,7 @@ def test_a_prerequisite_is_added_changed_and_removed_by_its_services(
     required = a_feature(environment)
     before = last()
 
-    editor.post(url, with_row(sent_from(editor, url), "prerequisites", feature=str(required.pk), enabled="true"))
+    editor.post(url, with_row(sent_from(editor, url), "prerequisites", feature=required.key, enabled="true"))
     editor.post(url, sent_from(editor, url) | row_of("prerequisites", needs_value="on", value="false"))
     assert list(Prerequisite.objects.values_list("feature", "enabled", "value")) == [(required.pk, True, False)]
     editor.post(url, sent_from(editor, url) | row_of("prerequisites", DELETE="on"))
@@ -193,8 +198,11 @@ BAD: list[tuple[Callable[[Sent], Sent], str]] = [
     (changed(steps='[{"at": "2030-01-01", "value": "text"}]'), "steps"),
     (changed(steps="{}"), "steps"),
     (changed(steps="[" * 10_000), "steps"),
-    (changed(ramp="{}"), "ramp"),
-    (changed(ramp=json.dumps(RAMP | {"to": 101})), "ramp"),
+    (changed(ramp_0="2030-01-01T00:00"), "ramp"),
+    (changed(**RAMP_TYPED | {"ramp_0": "never"}), "ramp"),
+    (changed(**RAMP_TYPED | {"ramp_0": "2031-01-01T00:00"}), "ramp"),
+    (changed(**RAMP_TYPED | {"ramp_3": "101"}), "ramp"),
+    (changed(**RAMP_TYPED | {"ramp_3": "1e999999999"}), "ramp"),
     (changed(active_experiment="99999999999999999999"), "active_experiment"),
     (rule(conditions=""), "rules-0-conditions"),
     (rule(conditions=json.dumps(a_condition(operator="resembles"))), "rules-0-conditions"),
@@ -204,7 +212,7 @@ BAD: list[tuple[Callable[[Sent], Sent], str]] = [
     (rule(rollout_percent="-1"), "rules-0-rollout_percent"),
     (rule(description="\x00"), "rules-0-description"),
     (rule(steps='[{"at": 1}]'), "rules-0-steps"),
-    (rule(ramp="7"), "rules-0-ramp"),
+    (rule(ramp_1="7"), "rules-0-ramp"),
     (rule(place="0"), "rules-0-place"),
     (rule(place="x"), "rules-0-place"),
     (rule(segment="99999999999999999999"), "rules-0-segment"),
@@ -212,7 +220,7 @@ BAD: list[tuple[Callable[[Sent], Sent], str]] = [
     (part("overrides", identifier="\x00", value="true"), "overrides-0-identifier"),
     (part("overrides", identifier="x" * 513, value="true"), "overrides-0-identifier"),
     (part("overrides", identifier="ada", value="1"), "overrides-0-value"),
-    (part("overrides", identifier="ada", value="true", expires_at_0="never"), "overrides-0-expires_at"),
+    (part("overrides", identifier="ada", value="true", expires_at="never"), "overrides-0-expires_at"),
     (part("prerequisites", feature="", needs_value="on"), "prerequisites-0-feature"),
     (part("prerequisites", feature="x", enabled="true"), "prerequisites-0-feature"),
 ]
@@ -238,7 +246,7 @@ def test_a_prerequisite_must_be_one_that_can_be_met(
 ) -> None:
     required = a_feature(environment)
     services.set_prerequisite(required, environment, required=feature, actor=SYSTEM)
-    rows = {"feature": str(required.pk), "enabled": "true", "needs_value": "on", "value": '"text"'}
+    rows = {"feature": required.key, "enabled": "true", "needs_value": "on", "value": '"text"'}
 
     errors = errors_of(editor.post(url, with_row(sent_from(editor, url), "prerequisites", **rows)))
 
@@ -255,7 +263,7 @@ def test_what_belongs_to_others_is_no_choice(client: Client, environment: Enviro
     }
 
     sent = sent_from(client, url, active_experiment=theirs["experiment"], status="experiment")
-    form = with_row(a_new_rule(sent, **theirs), "prerequisites", feature=str(a_feature(an_environment()).pk))
+    form = with_row(a_new_rule(sent, **theirs), "prerequisites", feature=a_feature(an_environment()).key)
 
     expected = {"active_experiment", "rules-0-segment", "rules-0-experiment", "prerequisites-0-feature"}
     assert errors_of(client.post(url, form)).keys() == expected

@@ -17,7 +17,7 @@ from decisions.snapshots import read
 from experiments.compile import experiments_of
 from experiments.services import hold_slots, update_experiment
 from features import services
-from features.compile import features_of, segments_in, segments_of, thousandths
+from features.compile import features_of, segments_in, thousandths
 from features.models import Feature
 from features.services import archive
 from tenants.models import Environment
@@ -40,7 +40,7 @@ SUBJECTS = [f"user-{number}" for number in range(1_000)]
 
 
 def compiled(environment: Environment) -> list[types.Feature]:
-    segments = segments_of(segments_in(environment.project_id))
+    _, segments = segments_in(environment.project_id)
     experiments = experiments_of(environment.pk, segments)
     return list(features_of(environment.project_id, environment.pk, experiments, segments))
 
@@ -360,3 +360,17 @@ def test_a_state_with_an_experiment_of_another_environment_or_a_status_that_is_n
 
     overwrite("features_featurestate", "status", "sideways", state.pk)
     assert answer(environment, experiment.feature).reason == Reason.OFF
+
+
+@pytest.mark.django_db
+def test_the_environments_of_a_project_share_its_segments_until_one_changes() -> None:
+    environment = an_environment()
+    segment = a_segment(environment.project)
+    first, again = (segments_in(environment.project_id)[0] for _ in range(2))
+
+    services.update_segment(segment, conditions=a_condition("plan", "equals", "pro"), actor=SYSTEM)
+    later, binder = segments_in(environment.project_id)
+
+    assert first is again
+    assert later is not first
+    assert binder.bind(in_segment(segment.key))(Subject("ann", {"plan": "pro"}))
