@@ -40,6 +40,7 @@ class ChangeShape(serializers.ModelSerializer[Change]):
             "before",
             "after",
             "request_id",
+            "reason",
             "previous_hash",
             "hash",
         ]

@@ -14,15 +14,17 @@ from django.utils import timezone
 from audits.models import Change, Sequence
 
 Row = TypeVar("Row", bound=models.Model)
+REASON_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something: a stable id such as "user:3", a name people know, and the request it came with."""
+    """Who does something: a stable id such as "user:3", a name people know, the request it came with, and why."""
 
     id: str
     name: str
     request_id: str = ""
+    reason: str = ""
 
 
 SYSTEM = Actor("system", "Switchyard")
@@ -55,6 +57,7 @@ def record_change(
         actor=actor.id,
         actor_name=actor.name[:255],
         request_id=actor.request_id[:255],
+        reason=actor.reason[:REASON_LENGTH],
         action=action,
         object_type=str(obj._meta.label_lower),
         object_id=obj.pk,
@@ -92,6 +95,12 @@ def change(
         return None
     row.save(update_fields=list(changes))
     return before, after
+
+
+def values_of(row: models.Model, *names: str) -> dict[str, Any]:
+    """What a row says in some of its fields; rows that it refers to by what people call them."""
+    values = {name: getattr(row, name) for name in names}
+    return {name: str(value) if isinstance(value, models.Model) else value for name, value in values.items()}
 
 
 def check_all(row: models.Model, complaints: Mapping[str, Any], **options: Any) -> None:
@@ -145,6 +154,8 @@ def fingerprint(change: Change) -> str:
         if field.attname not in {"id", "hash", "created_at"}
     }
     fields["created_at"] = change.created_at.isoformat()
+    if not change.reason:  # older changes had none
+        del fields["reason"]
     return sha256(json.dumps(fields, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 

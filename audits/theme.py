@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django import forms
+from django.contrib.admin import site
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, models
 from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -26,6 +29,8 @@ from unfold.decorators import action as _action
 from unfold.decorators import display as _display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import (
+    INPUT_CLASSES,
+    UnfoldAdminDecimalFieldWidget,
     UnfoldAdminExpandableTextareaWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from django.contrib import admin
 
     _ModelAdmin = admin.ModelAdmin[Any]
+    from django.contrib.admin.views.main import ChangeList
     from django.core.paginator import Paginator
 
     _TabularInline = admin.TabularInline[Any, Any]
@@ -47,14 +53,19 @@ else:
     from unfold.admin import ModelAdmin as _ModelAdmin
     from unfold.admin import TabularInline as _TabularInline
     from unfold.paginator import InfinitePaginator as _Paginator
+    from unfold.views import ChangeList
 
     _ModelForm = forms.ModelForm
 
 __all__ = [
+    "INPUT_CLASSES",
     "AdminPasswordChangeForm",
+    "ChangeList",
     "ChoicesDropdownFilter",
     "DropdownFilter",
     "FieldTextFilter",
+    "JsonArea",
+    "NumberInput",
     "RangeDateTimeFilter",
     "RelatedDropdownFilter",
     "SelectWidget",
@@ -66,10 +77,12 @@ __all__ = [
 ]
 
 SelectWidget, TextInput, Switch = UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
-PAGES_MAX = 1_000
+JsonArea, NumberInput = UnfoldAdminExpandableTextareaWidget, UnfoldAdminDecimalFieldWidget
 CONFLICT = "This contradicts what somebody else stored meanwhile. Look again, then save."
 Method = TypeVar("Method", bound=Callable[..., Any])
 _PK_DIGITS = 18
+_pages: list[URLPattern] = []
+site.extra_urls = lambda: _pages  # type: ignore[attr-defined]
 _KINDS = {
     "success": "bg-green-100 text-green-700 dark:bg-green-500/20 dark:text-green-400",
     "info": "bg-blue-100 text-blue-700 dark:bg-blue-500/20 dark:text-blue-400",
@@ -152,10 +165,13 @@ class Form(_ModelForm):
     """A form whose errors may also come from the services that its save called."""
 
     refusals: ClassVar[Mapping[str | None, ValidationError]] = {}
+    not_compared: ClassVar[tuple[str, ...]] = ()
+    """Fields that say how to save rather than what."""
 
     def changes(self) -> dict[str, Any]:
         """What the person changed."""
-        return {name: self.cleaned_data[name] for name in self.changed_data if name in self.cleaned_data}
+        asked = (name for name in self.changed_data if name in self.cleaned_data and name not in self.not_compared)
+        return {name: self.cleaned_data[name] for name in asked}
 
     def is_valid(self) -> bool:
         is_refused = self.prefix is None and bool(self.refusals)
@@ -253,6 +269,16 @@ class TabularInline(_Blank, _TabularInline):
         return formset
 
 
+def page(route: str, view: Callable[..., Any], name: str) -> None:
+    """Add a page to the admin that belongs to no model; it is found as "admin:" and its name."""
+    _pages.append(path(route, site.admin_view(view), name=name))
+
+
+def shown(request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
+    """A page of one's own, in the frame of all others."""
+    return TemplateResponse(request, template, {**site.each_context(request), "title": title, **context})
+
+
 class ReadOnly:
     """Rows that the admin shows and never touches; for a ModelAdmin and for an inline."""
 
@@ -266,12 +292,29 @@ class ReadOnly:
         return False
 
 
-class InfinitePaginator(_Paginator):
-    """Previous and next, without counting millions of rows and without walking past them to a far page."""
+class Pages(_Paginator):
+    """What the list is shown with, where it knows itself which rows are on the page."""
 
-    @property
-    def count(self) -> int:
-        return self.per_page * PAGES_MAX
+    template_name = "admin/audits/pages.html"
+
+
+class MomentInput(forms.DateTimeInput):
+    """A date and a time, as browsers let people choose them."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"class": " ".join(INPUT_CLASSES), "step": "1"}, format="%Y-%m-%dT%H:%M:%S")
+
+
+def dress(form: forms.Form, placeholders: Mapping[str, str]) -> None:
+    """Give the fields of a form of one's own the look of all others."""
+    for name, field in form.fields.items():
+        widget = SelectWidget(choices=field.choices) if isinstance(field, forms.ChoiceField) else field.widget
+        if type(widget) is forms.TextInput:
+            widget = TextInput()
+        field.widget = widget
+        widget.attrs.setdefault("placeholder", placeholders.get(name, ""))
 
 
 def display(**options: Any) -> Callable[[Method], Method]:
@@ -312,36 +355,18 @@ def percent(value: Any) -> str:
     return f"{value.normalize():f}"
 
 
+def compact(value: object) -> str:
+    """A JSON value on one line."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
 def as_json(value: object) -> SafeString:
     """A JSON value, readable."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
     return format_html('<pre class="font-mono text-sm whitespace-pre-wrap break-all">{}</pre>', text)
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> SafeString:
-    """What an edit changed: a row a field, old beside new."""
-    names = sorted({*before, *after})
-    sides = ((name, _side(before, name), _side(after, name)) for name in names)
-    rows = format_html_join("", _ROW, ((name, *_COLOURS[old != new], old, new) for name, old, new in sides))
-    return format_html(_TABLE, rows) if names else format_html("{}", "Nothing is noted.")
-
-
-def _side(values: Mapping[str, Any], name: str) -> str:
-    if name not in values:
-        return "–"
-    value = values[name]
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-_CELL = "px-3 py-2 align-top text-left border-b border-base-200 dark:border-base-800"
-_HEAD = f'<th class="{_CELL} font-semibold">{{}}</th>'
-_TABLE = (
-    '<table class="w-full border border-base-200 rounded-default dark:border-base-800">'
-    f"<thead><tr>{''.join(_HEAD.format(title) for title in ('Field', 'Before', 'After'))}</tr></thead>"
-    "<tbody>{}</tbody></table>"
-)
-_ROW = (
-    f'<tr><td class="{_CELL} font-semibold">{{0}}</td>'
-    f'<td class="{_CELL} break-all {{1}}">{{3}}</td><td class="{_CELL} break-all {{2}}">{{4}}</td></tr>'
-)
-_COLOURS = {True: ("text-red-700 dark:text-red-400", "text-green-700 dark:text-green-400"), False: ("", "")}
+def said(text: object, detail: SafeString) -> SafeString:
+    """Something in words, and folded below it how it is stored."""
+    summary = '<summary class="cursor-pointer mt-2">As JSON</summary>'
+    return format_html('<p class="font-medium">{}</p><details>{}{}</details>', text, SafeString(summary), detail)

@@ -72,7 +72,7 @@ def matching(query: AuditQuery, environment_id: int) -> DecisionQuerySet:
         filters["variant_number"] = number_of(VARIANT, query.variant_id)
     if None in filters.values():
         return Decision.objects.none()
-    for name in ("variant_key", "user_id", "request_id"):
+    for name in ("variant_key", "user_id"):
         if value := getattr(query, name):
             filters[name] = value
     if query.since:
@@ -81,4 +81,7 @@ def matching(query: AuditQuery, environment_id: int) -> DecisionQuerySet:
         filters["decided_at__lte"] = query.until
     if query.reason:
         filters["reason__in"] = query.reason
-    return Decision.objects.in_environment(environment_id).filter(**filters).newest_first()
+    rows = Decision.objects.in_environment(environment_id)
+    if query.request_id:
+        rows = rows.under_requests(environment_id, [query.request_id])
+    return rows.filter(**filters).newest_first()
