@@ -14,6 +14,7 @@ env = read(os.environ)
 
 ENV_NAME = env.name
 STATE_DIR = env.state_dir
+LAST_GOOD = True
 OPEN_ENVIRONMENT = env.open_environment
 PORT = env.port
 RECORD_DECISIONS = env.record_decisions
@@ -26,6 +27,10 @@ ADMIN_PASSWORD = env.admin_password
 # The audit knows no tenants; these functions tell it which rows somebody may read, and how environments are called.
 AUDIT_SCOPE = "tenants.querysets.visible_log"
 AUDIT_PLACES = "tenants.querysets.visible_places"
+# Nor does it know what the other apps can do with what it tells of: take it back, and show its pages.
+AUDIT_REVERTS = ("tenants.reverts.REVERTS", "features.reverts.REVERTS", "experiments.reverts.REVERTS")
+AUDIT_ACTOR = "tenants.authentication.actor_of"
+AUDIT_LINKS = "app.links"
 
 with suppress(OSError):  # check switchyard.E001 explains it better than a traceback here would
     STATE_DIR.mkdir(parents=True, exist_ok=True)
@@ -63,6 +68,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "app.csp.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -81,6 +87,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a feature may have 100 rules, each of a dozen fields
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024 + 64 * 1024  # above the API's own 1 MiB, which answers with a proper 413
 
 TEMPLATES = [
@@ -170,10 +177,14 @@ UNFOLD = {
     "SITE_HEADER": "Switchyard",
     "SITE_SUBHEADER": "Feature flags and experiments",
     "SITE_SYMBOL": "alt_route",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "app.admin.icon"}],
+    "STYLES": ["app.admin.stylesheet"],
+    "SCRIPTS": ["app.admin.script"],
+    "COLORS": "app.admin.colors",
     "SITE_URL": None,
     "SHOW_HISTORY": False,  # audits.Change is the history
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
-    "DASHBOARD_CALLBACK": "app.admin.dashboard",
+    "DASHBOARD_CALLBACK": "app.home.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "app.admin.navigation"},
 }

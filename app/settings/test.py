@@ -10,6 +10,7 @@ from app.settings.common import *  # noqa: E402  reads the database that was cho
 
 STATE_DIR = STATE_DIR / os.environ.get("PYTEST_XDIST_WORKER", "alone")
 OPEN_ENVIRONMENT = ""
+LAST_GOOD = False  # the disk is slow, and only some tests are about it
 STATE_DIR.mkdir(parents=True, exist_ok=True)
 STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
