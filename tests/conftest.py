@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import connection
 
 from benchmarks.process import Server, serve
-from decisions import freshness, process
+from decisions import process
+from decisions.bell import bell
 from decisions.gateway import Gateway
 from tests.emptying import empty_quickly
 
@@ -32,7 +33,7 @@ def _no_gateway_is_left() -> Iterator[None]:
 @pytest.fixture
 def gateway(transactional_db: None) -> Iterator[Gateway]:
     """This process's gateway, over a database in which commits are real."""
-    freshness.bell.cache_clear()
+    bell.cache_clear()
     yield process.gateway()
     process.stop()
 

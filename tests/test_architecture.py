@@ -20,7 +20,7 @@ MODULES = {
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "managers", "signals", "tasks"}
 READS_THE_ENVIRONMENT = {
     *{"app/env.py", "app/settings/common.py", "app/settings/test.py"},
-    *{"manage.py", "gunicorn.conf.py", "app/asgi.py", "app/wsgi.py"},  # where a process begins
+    *{"manage.py", "gunicorn.conf.py", "app/asgi.py", "app/wsgi.py", "decisions/edge.py"},  # where a process begins
 }
 WRITES = {"save", "delete", "create", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
 

@@ -10,8 +10,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.test import APIClient
 
 from audits.models import Change, Decision
-from decisions.gateway import Gateway, Response, Waiting
+from decisions.gateway import Gateway, Waiting
 from decisions.protocols._base import Request
+from decisions.responses import Response
 from experiments.models import Experiment, Variant
 from features.models import Feature, FeatureState
 from tenants.models import Credential, Environment, Membership, Organisation, Project

@@ -19,6 +19,7 @@ from audits.services import SYSTEM
 from experiments import services as experiments
 from experiments.models import Experiment, Layer, SlotRange, Variant
 from features import services as features
+from features.comparisons import Pick
 from features.models import Feature, FeatureState, Override, Prerequisite, Rule, Segment
 from tenants import services as tenants
 from tenants.models import Credential, Environment, Membership, Organisation, Project
@@ -78,6 +79,7 @@ class Street:
         )
         self.user = a_user()
         self.required = a_feature(self.environment)
+        self.promoted = a_feature(self.environment, state={"rollout_percent": 20})
         self.segment, self.used = a_segment(self.project), a_segment(self.project)
         self.audience = a_segment(self.project)
         self.rule = a_rule(self.feature, self.environment, segment=self.used, key="11111111")
@@ -148,12 +150,20 @@ EDITS = (
     an_edit(tenants.rotate_credential, "credential", moves=HERE, again="another"),
     an_edit(tenants.rotate_credential, "credential", overlap=timedelta(0), moves=HERE, again="refused"),
     an_edit(features.clone_environment, "environment", key="new", name="New", again="refused"),
+    Edit(
+        features.promote,
+        lambda street: (street.environment, street.sibling),
+        lambda street: {"picks": [Pick(street.promoted.key, "rollout")]},
+        moves=("sibling",),
+        changes=2,  # the feature's, and the environment's
+    ),
     an_edit(features.create_feature, "project", key="new", name="New", moves=BOTH, again="refused"),
     an_edit(features.update_feature, "feature", name="Renamed", tags=["a"], moves=BOTH),
     an_edit(features.update_feature, "feature", value_schema={"type": "boolean"}, moves=BOTH),
     an_edit(features.edit_feature, "feature", "environment", state={"status": "on"}, moves=HERE),
     an_edit(features.edit_feature, "feature", "environment", name="Renamed", state={}, moves=BOTH),
     an_edit(features.archive, "feature", moves=BOTH),
+    an_edit(features.tag, "feature", tags=["web"], moves=BOTH),
     an_edit(features.set_state, "feature", "environment", rollout_percent=Decimal("12.5"), moves=HERE),
     an_edit(features.set_state, "feature", "environment", status="on", rollout_percent=50, moves=HERE),
     an_edit(features.switch, "feature", "environment", status="on", moves=HERE),
@@ -200,6 +210,12 @@ EDITS = (
         features.restore,
         lambda street: (features.archive(street.feature, actor=SYSTEM),),
         lambda street: {},
+        moves=BOTH,
+    ),
+    Edit(
+        features.untag,
+        lambda street: (features.tag(street.feature, tags=["web"], actor=SYSTEM),),
+        lambda street: {"tags": ["web"]},
         moves=BOTH,
     ),
 )

@@ -4,8 +4,11 @@ A scheme is a promise to everybody who is already bucketed by it. NEVER edit one
 whoever is in an experiment would silently change sides. Add another scheme beside it, and pin it with vectors.
 """
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import accumulate
 
@@ -82,15 +85,21 @@ def weights_of(experiment: Experiment) -> list[int]:
 def growthbook(experiment: Experiment) -> Assign:
     """The default scheme: FNV-1a twice over seed and key, 10,000 buckets."""
     seed = experiment.seed or experiment.key
-    ranges = growthbook_ranges(shares_of(weights_of(experiment)), experiment.rollout)
+    ends, arms = _growthbook_arms(tuple(shares_of(weights_of(experiment))), experiment.rollout)
+    return lambda key: arms[bisect_right(ends, growthbook_bucket(seed, key))]
+
+
+@lru_cache(1_024)
+def _growthbook_arms(shares: tuple[int, ...], coverage: int) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
+    """The buckets at which another arm begins, and the arms between them: most experiments are split alike."""
+    ranges = growthbook_ranges(shares, coverage)
 
     def arm_at(bucket: int) -> int | None:
         position = bucket / 10_000
         return next((index for index, (start, end) in enumerate(ranges) if start <= position < end), None)
 
     ends = sorted({_first(10_000, lambda bucket: bucket / 10_000, bound) for pair in ranges for bound in pair})
-    arms = [arm_at(start) for start in (0, *ends)]  # between two ends there is one answer
-    return lambda key: arms[bisect_right(ends, growthbook_bucket(seed, key))]
+    return tuple(ends), tuple(arm_at(start) for start in (0, *ends))  # between two ends there is one answer
 
 
 def _first(steps: int, position: Callable[[int], float], bound: float) -> int:

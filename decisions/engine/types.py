@@ -178,6 +178,8 @@ class Rule:
     ramp: Ramp | None = None
     tree: Any = None
     """The condition as it is written, for documents that carry it."""
+    trees: tuple[Any, ...] = ()
+    """What the condition is bound from: all of these hold, each bound by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def text(value: str, *, length: int) -> str | None:
         return f"must be at most {length} characters long, this has {len(value)}"
     if "\x00" in value:
         return "must not contain NUL characters"
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         return "must not contain lone surrogates"
     return None
 

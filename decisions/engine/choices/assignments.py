@@ -1,5 +1,7 @@
 """Experiments: who takes part, and which variant each of them gets."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from collections.abc import Callable, Mapping
 
 from decisions.engine.bucketing import SCHEMES, Assign, growthbook_bucket, weights_of

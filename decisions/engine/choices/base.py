@@ -1,5 +1,7 @@
 """A choice, and those that are made of nothing else: always the same, never any, and the first of several."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 

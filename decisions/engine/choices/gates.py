@@ -1,5 +1,7 @@
 """What stands before a feature's rules: overrides of single subjects, and other features that must answer first."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from collections.abc import Mapping
 from typing import Any
 

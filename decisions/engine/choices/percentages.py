@@ -1,5 +1,7 @@
 """Percentages of subjects, standing still or moving with time."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from collections.abc import Callable
 from functools import partial
 

@@ -1,5 +1,7 @@
 """Rules: whom they mean, and what those get."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from decisions.engine.choices.assignments import experiment_choice
 from decisions.engine.choices.base import Always, Choice, Choose, Gate, Trace
 from decisions.engine.choices.outcomes import off

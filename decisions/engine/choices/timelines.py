@@ -1,5 +1,7 @@
 """Schedules: what a feature or a rule is from one moment to the next."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace

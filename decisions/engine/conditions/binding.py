@@ -30,7 +30,14 @@ class Binder:
     def __init__(self, segments: Mapping[str, Any]) -> None:
         self._trees = segments
         self._bound: dict[str, Node] = {}
+        self._memberships: dict[tuple[str, str], Node] = {}
         self._open: list[str] = []
+
+    def again(self) -> "Binder":
+        """Another one for the same segments, which has those that are bound already. Two may work at the same time."""
+        other = Binder(self._trees)
+        other._bound, other._memberships = self._bound.copy(), self._memberships.copy()
+        return other
 
     def bind(self, *trees: Any) -> Node:
         """The condition that all trees hold; `Nobody` if there are none or anything in them is broken. Never raises."""
@@ -102,7 +109,10 @@ class Binder:
     def _in_segment(self, operator: str, key: Any) -> Node:
         if not isinstance(key, str):
             raise Broken("the value must be the key of a segment")
-        return InSegment(operator, key, self.segment(key))
+        segment = self.segment(key)
+        if (operator, key) not in self._memberships:  # many rules mean the same segment
+            self._memberships[operator, key] = InSegment(operator, key, segment)
+        return self._memberships[operator, key]
 
 
 def _attribute_leaf(operator: str, name: str, tree: Mapping[str, Any]) -> Node:

@@ -1,5 +1,7 @@
 """Trees as they are asked: each part is a function made once, for all subjects, and can explain itself."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,5 +1,7 @@
 """What a leaf may ask of an attribute: one small function an operator, in one table. Every test is total."""
 
+from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
+
 from collections.abc import Callable
 from datetime import UTC, datetime
 from math import isfinite

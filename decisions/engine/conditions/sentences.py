@@ -40,4 +40,9 @@ def _leaf_sentence(leaf: Mapping[str, Any]) -> str:
     words = OPERATORS[operator].words if operator in OPERATORS else operator
     if operator == "between" and isinstance(value, list) and len(value) == 2:
         return f"{name} {words} {value[0]} and {value[1]}"
-    return f"{name} {words} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+    return f"{name} {words} {', '.join(map(_said, value)) if isinstance(value, list) else _said(value)}"
+
+
+def _said(value: Any) -> str:
+    """As JSON has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
