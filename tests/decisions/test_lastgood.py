@@ -496,5 +496,6 @@ def test_documents_and_lists_of_every_protocol_are_the_same_bytes(furnished: Env
 def freezer(monkeypatch: pytest.MonkeyPatch) -> None:
     """One moment for all answers, which some of them tell."""
     monkeypatch.setattr("time.time", lambda: 1.8e9)
-    for module in ("decisions.protocols._base", "decisions.protocols.abetterchoice.signing", "decisions.snapshots"):
+    protocols = ("_base", "abetterchoice.signing", "go_feature_flag.evaluation")
+    for module in (*(f"decisions.protocols.{name}" for name in protocols), "decisions.snapshots"):
         monkeypatch.setattr(f"{module}.time", lambda: 1.8e9)
