@@ -17,8 +17,10 @@ IN_PRODUCTION := ENV=production ALLOWED_HOSTS=switchyard.example DATABASE_URL=po
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# These know no database, or look through a browser at what others test on both: the first run has said all about them.
-ON_ONE_DATABASE := tests/benchmarks tests/browser tests/engine tests/sdks tests/test_architecture.py
+# These ask no database more than others do, or none: the first run has said all about them.
+ON_ONE_DATABASE := $(addprefix tests/,app benchmarks browser decisions/test_edge.py engine sdks test_architecture.py test_roles.py \
+	$(addprefix protocols/,abetterchoice go_feature_flag growthbook ofrep test_bad_input.py test_contract.py \
+	test_growthbook_api.py test_health.py test_same_user_same_variant.py test_walls.py))
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \

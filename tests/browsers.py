@@ -16,10 +16,14 @@ MISSING = (
 
 
 def chromium() -> str:
-    """Where Chromium is. Raises RuntimeError where there is none and none can be installed."""
-    found = find()
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        install()
+    """Where Chromium is. Raises RuntimeError where there is none and none can be installed.
+
+    Several test processes ask at once: the first installs, and the others wait until that is done.
+    """
+    with (Path(gettempdir()) / "switchyard-chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if find() is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            install()
         found = find()
     if found is None:
         raise RuntimeError(MISSING.format(names=", ".join(NAMES)))
@@ -32,15 +36,11 @@ def find() -> str | None:
 
 
 def install() -> None:
-    """Debian's chromium. Several test processes ask at once: the first installs, the others wait for it."""
-    with (Path(gettempdir()) / "switchyard-chromium.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if find():
-            return
-        say("No Chromium is installed: installing Debian's with apt-get. This takes a minute, once.")
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *step], env=quiet, stdout=subprocess.DEVNULL, check=True)
+    """Debian's chromium."""
+    say("No Chromium is installed: installing Debian's with apt-get. This takes a minute, once.")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
+        subprocess.run(["apt-get", *step], env=quiet, stdout=subprocess.DEVNULL, check=True)
 
 
 def say(text: str) -> None:
