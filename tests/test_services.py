@@ -39,6 +39,7 @@ from tests.builders import (
     an_experiment,
     an_organisation,
 )
+from tests.remembered import remembered
 
 MODULES = (tenants, features, experiments)
 NO_EDITS = {
@@ -97,6 +98,11 @@ class Street:
         self.treatment = self.running.variants.get(key="treatment")
         experiments.update_variant(self.treatment, value=True, actor=SYSTEM)
         self.member = tenants.set_role(a_user(), self.organisation, role=Role.VIEWER, actor=SYSTEM)
+
+
+def a_street() -> Street:
+    """One as new."""
+    return remembered("street", Street)
 
 
 @dataclass(frozen=True)
@@ -251,7 +257,7 @@ def test_no_service_is_missing_from_the_table() -> None:
 
 @every_edit
 def test_an_edit_leaves_one_change_with_its_actor(edit: Edit) -> None:
-    street = Street()
+    street = a_street()
     given = edit.given(street)
     last = Change.objects.latest("pk").pk
 
@@ -268,7 +274,7 @@ def test_an_edit_leaves_one_change_with_its_actor(edit: Edit) -> None:
 
 @every_edit
 def test_an_edit_moves_the_revisions_it_concerns_and_no_other(edit: Edit) -> None:
-    street = Street()
+    street = a_street()
     given = edit.given(street)
     before = revisions()
 
@@ -280,7 +286,7 @@ def test_an_edit_moves_the_revisions_it_concerns_and_no_other(edit: Edit) -> Non
 
 @every_edit
 def test_the_second_time_nothing_happens(edit: Edit) -> None:
-    street = Street()
+    street = a_street()
     given = edit.given(street)
     edit.service(*given, actor=SYSTEM, **edit.arguments(street))
     before, changes = rows(), Change.objects.count()
@@ -302,7 +308,7 @@ def fresh(given: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @every_edit
 def test_an_edit_takes_its_turn_before_it_locks_or_writes_anything(edit: Edit) -> None:
-    street = Street()
+    street = a_street()
     given, arguments = edit.given(street), edit.arguments(street)
 
     with CaptureQueriesContext(connection) as captured:
@@ -314,7 +320,7 @@ def test_an_edit_takes_its_turn_before_it_locks_or_writes_anything(edit: Edit) -
 
 @every_edit
 def test_the_chain_of_changes_holds_after_an_edit(edit: Edit) -> None:
-    street = Street()
+    street = a_street()
 
     edit(street)
 
@@ -323,7 +329,7 @@ def test_the_chain_of_changes_holds_after_an_edit(edit: Edit) -> None:
 
 @every_edit
 def test_an_edit_that_cannot_be_logged_leaves_nothing(edit: Edit) -> None:
-    street = Street()
+    street = a_street()
     given, arguments = edit.given(street), edit.arguments(street)
     before = rows()
     unheard_of = audits.Actor(None, "the database refuses an actor without an id")  # type: ignore[arg-type]
@@ -348,7 +354,7 @@ def test_an_edit_that_cannot_be_logged_leaves_nothing(edit: Edit) -> None:
     ids=lambda part: getattr(part, "__name__", part),
 )
 def test_what_a_row_is_known_by_stays(service: Callable[..., Any], name: str, fixed: str) -> None:
-    street = Street()
+    street = a_street()
     row = getattr(street, name)
     other: dict[str, Any] = {
         "key": "other",
@@ -396,7 +402,7 @@ def test_one_and_true_are_different_values() -> None:
 
 
 def test_nothing_half_done_remains_when_one_of_two_steps_is_refused() -> None:
-    street = Street()
+    street = a_street()
     before = rows()
 
     with pytest.raises(ValidationError):

@@ -47,7 +47,6 @@ def test_a_crowd_of_strangers_reads_the_index_once(transactional_db: None, monke
     monkeypatch.setattr("decisions.freshness.POLL_SECONDS", 3_600.0)
     monkeypatch.setattr("decisions.freshness.UNKNOWN_KEY_SECONDS", 60.0)
     gateway = process.gateway()
-    gateway.freshness._looked_at = 0.0  # as if the last look were long ago
     looks = []
     refresh = gateway.freshness.refresh
 
@@ -55,7 +54,9 @@ def test_a_crowd_of_strangers_reads_the_index_once(transactional_db: None, monke
         looks.append(1)
         refresh()
 
-    monkeypatch.setattr(gateway.freshness, "refresh", counted)
+    with gateway.freshness._refreshing:  # when nobody looks
+        monkeypatch.setattr(gateway.freshness, "refresh", counted)
+        gateway.freshness._looked_at = 0.0  # as if the last look were long ago
 
     async def crowd() -> set[int]:
         return {answer.status for answer in await asyncio.gather(*(ask(gateway, f"sdk-{n}") for n in range(CROWD)))}
