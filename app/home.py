@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from audits import charts, theme
+from audits.diffs import done
 from audits.models import Change
 from experiments.models import Experiment, ExperimentStatus, Exposure
-from experiments.splits import MISMATCH
-from experiments.statistics import sample_ratio
+from experiments.splits import Split, split_among
 from features.models import Feature, FeatureState, Usage
 from features.querysets import STALE_DAYS
 from tenants.admin_base import has_role
@@ -139,21 +139,20 @@ def healths(running: Sequence[Experiment], exposures: Exposures) -> list[Health]
 
 
 def health(experiment: Experiment, met: Mapping[str, int]) -> Health:
-    variants = list(experiment.variants.all())
-    counts, weights = [met.get(each.key, 0) for each in variants], [each.weight for each in variants]
-    total, whole = sum(counts), sum(weights) or 1
+    split = split_among(list(experiment.variants.all()), met)
     bars = [
-        charts.Bar(each.key, count, total * each.weight / whole, f"{each.weight / whole:.0%} planned")
-        for each, count in zip(variants, counts, strict=True)
+        charts.Bar(arm.key, arm.count, arm.expected, f"{arm.planned:.0%} planned")
+        for arm in split.arms
+        if not arm.is_removed
     ]
-    return Health(experiment, charts.bars(bars, title=f"Exposures of {experiment}"), verdict(counts, weights))
+    return Health(experiment, charts.bars(bars, title=f"Exposures of {experiment}"), verdict(split))
 
 
-def verdict(counts: Sequence[int], weights: Sequence[int]) -> SafeString:
+def verdict(split: Split) -> SafeString:
     """Whether subjects are split as they should be."""
-    if not any(counts):
+    if not split.total:
         return theme.badge("No exposures yet")
-    if sample_ratio(counts, weights) < MISMATCH:
+    if split.is_mismatched:
         return theme.badge("Sample ratio mismatch", "danger")
     return theme.badge("Split as planned", "success")
 
@@ -182,9 +181,3 @@ def changes(request: HttpRequest, project: Project, now: datetime) -> list[tuple
         (row, done(row.action), timesince(row.created_at, now, depth=1), names.get(row.environment_id or 0, ""))
         for row in rows
     ]
-
-
-def done(action: str) -> str:
-    """In words: feature.created is created feature."""
-    noun, _, verb = action.rpartition(".")
-    return f"{verb} {noun}".replace("_", " ").strip()

@@ -86,15 +86,6 @@ def bars(rows: Sequence[Bar], *, title: str, unit: str = "", empty: str = "Nothi
     return format_html('<ul class="sy-bars" aria-label="{}">{}</ul>', title, drawn)
 
 
-def sparkline(values: Sequence[float], *, title: str) -> SafeString:
-    """A line as small as a word, without a scale."""
-    if not any(values):
-        return format_html('<span class="sy-quiet">–</span>')
-    points = [(_across(at, len(values)), _up(value, max(values))) for at, value in enumerate(values)]
-    drawn = _svg([_line(points, 0, filled=True)], f"{title}: {short(sum(values))}")
-    return format_html('<span class="sy-sparkline" title="{}: {}">{}</span>', title, short(sum(values)), drawn)
-
-
 def nothing(text: str) -> SafeString:
     """What stands where a chart would."""
     return format_html('<p class="sy-nothing">{}</p>', text)

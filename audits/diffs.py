@@ -69,3 +69,9 @@ def _lines(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
         else:
             yield from ((REMOVED, line) for line in old[a:b])
             yield from ((ADDED, line) for line in new[c:d])
+
+
+def done(action: str) -> str:
+    """What an edit did, in words: feature.created is created feature."""
+    noun, _, verb = action.rpartition(".")
+    return f"{verb} {noun}".replace("_", " ").strip()

@@ -103,6 +103,7 @@ class Session:
         brief, parts = self.options.quick, self.options.parts
         if "engine" in parts:
             show_engine(brief=brief)
+            self.run_compile(brief=brief)
         if "comparison" in parts:
             with self.installation("sqlite") as installation:
                 lines = comparison.measure(installation, self.pace, brief=brief)
@@ -118,6 +119,12 @@ class Session:
             for name in self.options.databases:
                 with self.installation(name) as installation:
                     self.failures += show_audits(name, installation)
+
+    def run_compile(self, *, brief: bool) -> None:
+        """What it takes to compile from each database."""
+        for name in () if brief else self.options.databases:
+            with self.installation(name) as installation:
+                show(f"compiling, {name}", report.compiled(scale.measure_database(installation)))
 
     def run_growth(self, *, brief: bool) -> None:
         with self.installation("sqlite") as installation:

@@ -1,6 +1,6 @@
 """How the subjects of an experiment were split, against how they should be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -39,8 +39,12 @@ class Split:
 
 
 def split_of(experiment: Experiment, variants: Sequence[Variant]) -> Split:
-    """The exposures of an experiment by variant. One query. Those of a variant that was removed are only listed."""
-    met = Exposure.objects.of(experiment).by_variant().get(experiment.number, {})
+    """The exposures of an experiment by variant. One query."""
+    return split_among(variants, Exposure.objects.of(experiment).by_variant().get(experiment.number, {}))
+
+
+def split_among(variants: Sequence[Variant], met: Mapping[str, int]) -> Split:
+    """How many subjects met each variant, by its key. Those of a variant that was removed are only listed."""
     counts = [met.get(variant.key, 0) for variant in variants]
     total, weight = sum(counts), sum(variant.weight for variant in variants) or 1
     arms = [

@@ -79,7 +79,31 @@ class RotationForm(forms.Form):
     )
 
 
-class CredentialInline(theme.ReadOnly, theme.TabularInline):
+class KeyColumns:
+    """What lists and pages say of a key, whatever it opens."""
+
+    @theme.display(description="Kind", ordering="kind")
+    def kind_badge(self, credential: Credential) -> SafeString:
+        return kind_badge(credential)
+
+    @theme.display(description="Begins with")
+    def begins_with(self, key: Credential | ApiToken) -> str:
+        return f"{key.hint}…"
+
+    @theme.display(description="State", ordering="is_active")
+    def state(self, key: Credential | ApiToken) -> SafeString:
+        return key_state(key)
+
+    @theme.display(description="Last used", ordering="last_used_at")
+    def last_used(self, credential: Credential) -> str:
+        return when_used(credential)
+
+    @theme.display(description="Expires", ordering="expires_at")
+    def expires(self, key: Credential | ApiToken) -> SafeString | str:
+        return when_expiring(key)
+
+
+class CredentialInline(KeyColumns, theme.ReadOnly, theme.TabularInline):
     """The keys of an environment, without the keys themselves."""
 
     model = Credential
@@ -88,26 +112,6 @@ class CredentialInline(theme.ReadOnly, theme.TabularInline):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return is_permitted(request, Right.READ, Environment, obj)
-
-    @theme.display(description="Kind")
-    def kind_badge(self, credential: Credential) -> SafeString:
-        return kind_badge(credential)
-
-    @theme.display(description="Begins with")
-    def begins_with(self, credential: Credential) -> str:
-        return f"{credential.hint}…"
-
-    @theme.display(description="State")
-    def state(self, credential: Credential) -> SafeString:
-        return key_state(credential)
-
-    @theme.display(description="Last used")
-    def last_used(self, credential: Credential) -> str:
-        return when_used(credential)
-
-    @theme.display(description="Expires")
-    def expires(self, credential: Credential) -> SafeString | str:
-        return when_expiring(credential)
 
 
 class IssuedOnce:
@@ -142,7 +146,7 @@ def shown_once(request: HttpRequest, row: Credential | ApiToken, key: str, until
 
 
 @admin.register(Credential)
-class CredentialAdmin(IssuedOnce, TenantAdmin):
+class CredentialAdmin(IssuedOnce, KeyColumns, TenantAdmin):
     """Keys to environments: issued, rotated, renamed, revoked; never shown again and never deleted."""
 
     right, scope = Right.ADMINISTER, Scope.ENVIRONMENT
@@ -179,26 +183,6 @@ class CredentialAdmin(IssuedOnce, TenantAdmin):
     def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> Any:
         live = Credential.objects.filter(pk=primary_key(object_id), is_active=True).exists()
         return super().get_actions_submit_line(request, object_id) if live else []  # type: ignore[misc]
-
-    @theme.display(description="Kind", ordering="kind")
-    def kind_badge(self, credential: Credential) -> SafeString:
-        return kind_badge(credential)
-
-    @theme.display(description="Begins with")
-    def begins_with(self, credential: Credential) -> str:
-        return f"{credential.hint}…"
-
-    @theme.display(description="State", ordering="is_active")
-    def state(self, credential: Credential) -> SafeString:
-        return key_state(credential)
-
-    @theme.display(description="Last used", ordering="last_used_at")
-    def last_used(self, credential: Credential) -> str:
-        return when_used(credential)
-
-    @theme.display(description="Expires", ordering="expires_at")
-    def expires(self, credential: Credential) -> SafeString | str:
-        return when_expiring(credential)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -256,7 +240,7 @@ class CredentialAdmin(IssuedOnce, TenantAdmin):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(IssuedOnce, RoleFields, theme.ModelAdmin):
+class ApiTokenAdmin(IssuedOnce, KeyColumns, RoleFields, theme.ModelAdmin):
     """One's own tokens for the management API. Superusers see everybody's, to revoke them."""
 
     list_display = ["name", "user", "begins_with", "state", "expires", "created_at"]
@@ -286,18 +270,6 @@ class ApiTokenAdmin(IssuedOnce, RoleFields, theme.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    @theme.display(description="Begins with")
-    def begins_with(self, token: ApiToken) -> str:
-        return f"{token.hint}…"
-
-    @theme.display(description="State", ordering="is_active")
-    def state(self, token: ApiToken) -> SafeString:
-        return key_state(token)
-
-    @theme.display(description="Expires", ordering="expires_at")
-    def expires(self, token: ApiToken) -> SafeString | str:
-        return when_expiring(token)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         token, request.issued_key = services.issue_api_token(request.user, **form.cleaned_data)  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from audits import theme
 from audits.admin.base import LogAdmin, SearchForm, places
-from audits.diffs import fields_of
+from audits.diffs import done, fields_of
 from audits.models import Change
 from audits.reverts import revert, undo_of
 from audits.services import broken_link, fingerprint
@@ -134,12 +134,6 @@ class ChangeAdmin(LogAdmin):
     @theme.display(description="Why")
     def why(self, change: Change) -> str:
         return change.reason or "–"
-
-
-def done(action: str) -> str:
-    """In words: feature.created is created feature."""
-    noun, _, verb = action.rpartition(".")
-    return f"{verb} {noun}".replace("_", " ").strip()
 
 
 def complaint_about(change: Change, user: Any) -> str | None:

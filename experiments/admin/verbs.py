@@ -31,6 +31,7 @@ class Plan:
     effects: list[str] = field(default_factory=list)
     variants: list[tuple[Variant, str]] = field(default_factory=list)
     can_serve: bool = False
+    needs_winner: bool = False
 
     @property
     def is_possible(self) -> bool:
@@ -94,6 +95,7 @@ def _conclude(experiment: Experiment, variants: list[Variant]) -> Plan:
     split = split_of(experiment, variants)
     if experiment.status == ExperimentStatus.CONCLUDED:
         plan.title, plan.button = f"Ship a variant of {experiment}?", "Ship it"
+        plan.needs_winner = True
         plan.checks.append((FINE, "It is concluded. Its winner can still be shipped."))
     if not split.total:
         plan.checks.append((DOUBTFUL, "Nobody met any of its variants yet."))

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from audits.charts import Bar, bars, curve, line_chart, short, sparkline
+from audits.charts import Bar, bars, curve, line_chart, short
 
 XSS = '"><script>alert(1)</script>'
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -68,7 +68,6 @@ def test_a_bar_is_as_long_as_its_part_of_the_longest() -> None:
         line_chart({XSS: [1, 2], "b": [1, 2]}, [XSS, "b"], title=XSS, unit=XSS),
         bars([Bar(XSS, 1, 2, XSS)], title=XSS, unit=XSS),
         curve([(NOON, 1.0)], title=XSS, unit=XSS),
-        sparkline([1, 2], title=XSS),
     ],
 )
 def test_names_stay_text(drawn: str) -> None:

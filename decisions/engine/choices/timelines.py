@@ -3,11 +3,11 @@
 from __future__ import annotations  # closures are made by the thousand: none is to carry types of its own
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from decisions.engine.choices.base import Choice, Choose, Trace
-from decisions.engine.types import Decision, Feature, Known, Rule, Step, Subject
+from decisions.engine.types import Decision, Feature, Known, Ramp, Rule, Step, Subject
 
 
 class Timeline(Choice):
@@ -63,3 +63,21 @@ def rule_after(rule: Rule, steps: tuple[Step, ...]) -> Rule:
             value=step.value if step.sets_value else rule.value,
         )
     return replace(rule, steps=())
+
+
+def steps_taken(steps: tuple[Step, ...], at: float) -> tuple[Step, ...]:
+    """The steps that have been taken by a moment, the first of them first."""
+    return tuple(sorted((step for step in steps if step.at <= at), key=lambda step: step.at))
+
+
+def moments_of(feature: Feature) -> Iterator[float]:
+    """When a feature may begin to answer otherwise than before. While a ramp goes on, it may at any moment between."""
+    yield from (step.at for step in feature.steps)
+    yield from (step.at for rule in feature.rules for step in rule.steps)
+    yield from (override.expires_at for override in feature.overrides.values() if override.expires_at is not None)
+    yield from (moment for ramp in ramps_of(feature) for moment in (ramp.start_at, ramp.end_at))
+
+
+def ramps_of(feature: Feature) -> Iterator[Ramp]:
+    """The percentages that move."""
+    yield from (ramp for ramp in (feature.ramp, *(rule.ramp for rule in feature.rules)) if ramp)

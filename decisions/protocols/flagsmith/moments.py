@@ -1,12 +1,13 @@
 """When the configuration changes by itself: prepared answers hold from one such moment to the next."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf
 from typing import Generic, NamedTuple, TypeVar
 
-from decisions.engine.types import Ramp, Step
+from decisions.engine.choices.timelines import moments_of
+from decisions.engine.types import Ramp
 from decisions.snapshots import EnvironmentSnapshot
 
 SETTLED = 2.0  # seconds
@@ -26,7 +27,8 @@ class Phases:
     """The phases of a snapshot. Whoever asks twice within one that is settled gets the very same."""
 
     def __init__(self, snapshot: EnvironmentSnapshot) -> None:
-        self._changed_at, self._moments = snapshot.changed_at, sorted(set(_moments(snapshot)))
+        self._changed_at = snapshot.changed_at
+        self._moments = sorted({at for feature in snapshot.definitions.values() for at in moments_of(feature)})
         self._held: tuple[float, float, Phase] = (inf, -inf, Phase(0, snapshot.changed_at, None))
 
     def at(self, now: float) -> Phase:
@@ -62,25 +64,6 @@ def phases(snapshot: EnvironmentSnapshot) -> Phases:
 def phase_at(snapshot: EnvironmentSnapshot, now: float) -> Phase:
     """Where an environment stands at a moment (seconds since the epoch)."""
     return phases(snapshot).at(now)
-
-
-def _moments(snapshot: EnvironmentSnapshot) -> Iterator[float]:
-    for feature in snapshot.definitions.values():
-        yield from _times(feature.steps, feature.ramp)
-        for rule in feature.rules:
-            yield from _times(rule.steps, rule.ramp)
-        yield from (override.expires_at for override in feature.overrides.values() if override.expires_at is not None)
-
-
-def _times(steps: tuple[Step, ...], ramp: Ramp | None) -> Iterator[float]:
-    yield from (step.at for step in steps)
-    if ramp is not None:
-        yield from (ramp.start_at, ramp.end_at)
-
-
-def steps_taken(steps: tuple[Step, ...], now: float) -> tuple[Step, ...]:
-    """The steps that have been taken by a moment, the first of them first."""
-    return tuple(sorted((step for step in steps if step.at <= now), key=lambda step: step.at))
 
 
 def is_moving(ramp: Ramp, now: float) -> bool:

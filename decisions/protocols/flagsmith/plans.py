@@ -7,13 +7,13 @@ from decisions.engine.bucketing import SCHEMES, flagsmith_ends, shares_of, weigh
 from decisions.engine.choices.gates import is_met
 from decisions.engine.choices.outcomes import control, served_value
 from decisions.engine.choices.percentages import on_the_way
-from decisions.engine.choices.timelines import feature_after, rule_after
+from decisions.engine.choices.timelines import feature_after, rule_after, steps_taken
 from decisions.engine.conditions.nodes import Nobody
 from decisions.engine.evaluate import unmeetable
 from decisions.engine.types import FULL, Experiment, Feature, Ramp, Reason, Rule, Status, Subject
 from decisions.protocols.flagsmith.conditions import EVERYONE, Branches, Translator, all_of, numbers_in
 from decisions.protocols.flagsmith.leaves import EXACT, Inexpressible
-from decisions.protocols.flagsmith.moments import is_moving, steps_taken
+from decisions.protocols.flagsmith.moments import is_moving
 from decisions.protocols.flagsmith.values import Scalar, carried, is_enabled, target_name
 from decisions.snapshots import EnvironmentSnapshot
 

@@ -6,7 +6,8 @@ from typing import Any
 from decisions.engine.choices.gates import is_equal
 from decisions.engine.choices.outcomes import served_value
 from decisions.engine.choices.timelines import feature_after, rule_after
-from decisions.engine.types import Decision, Experiment, Feature, Reason, Rule, Step, Variant
+from decisions.engine.types import Decision, Experiment, Feature, Rule, Step, Variant
+from decisions.protocols._outcomes import outcome_name
 
 Named = tuple[str, Any]
 
@@ -21,7 +22,7 @@ class Variations:
 
     def of(self, decision: Decision) -> str:
         """What a decision of this feature is called."""
-        return self.name(wanted_name(decision), decision.value)
+        return self.name(outcome_name(decision), decision.value)
 
     def name(self, wanted: str, value: Any) -> str:
         """What an outcome is called that would like to be called `wanted`."""
@@ -30,17 +31,6 @@ class Variations:
             number += 1
             name = f"{wanted}-{number}"
         return name
-
-
-def wanted_name(decision: Decision) -> str:
-    """The variant, the rule, or plainly on or off."""
-    if decision.variant:
-        return decision.variant.key
-    if decision.rule:
-        return decision.rule.key
-    if decision.reason is Reason.OVERRIDE:
-        return "override"
-    return "on" if decision.enabled else "off"
 
 
 def _outcomes(feature: Feature) -> Iterator[Named]:

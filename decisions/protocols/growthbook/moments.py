@@ -5,8 +5,8 @@ from dataclasses import replace
 from math import ceil, inf
 
 from decisions.engine.choices.percentages import on_the_way
-from decisions.engine.choices.timelines import feature_after, rule_after
-from decisions.engine.types import Feature, Ramp, Rule, Step
+from decisions.engine.choices.timelines import feature_after, moments_of, ramps_of, rule_after, steps_taken
+from decisions.engine.types import Feature, Ramp, Rule
 
 MINUTE = 60.0
 """How often a percentage that moves is written anew, in seconds. All processes use the same minutes."""
@@ -14,7 +14,7 @@ MINUTE = 60.0
 
 def feature_at(feature: Feature, moment: float) -> Feature:
     """A feature as it is now: its steps and those of its rules taken, ramps standing still, no expired override."""
-    feature = feature_after(feature, _taken(feature.steps, moment))
+    feature = feature_after(feature, steps_taken(feature.steps, moment))
     return replace(
         feature,
         rollout=_rollout(feature.rollout, feature.ramp, moment),
@@ -29,12 +29,8 @@ def feature_at(feature: Feature, moment: float) -> Feature:
 
 
 def _rule_at(rule: Rule, moment: float) -> Rule:
-    rule = rule_after(rule, _taken(rule.steps, moment))
+    rule = rule_after(rule, steps_taken(rule.steps, moment))
     return replace(rule, rollout=_rollout(rule.rollout, rule.ramp, moment), ramp=None)
-
-
-def _taken(steps: tuple[Step, ...], moment: float) -> tuple[Step, ...]:
-    return tuple(sorted((step for step in steps if step.at <= moment), key=lambda step: step.at))
 
 
 def _rollout(rollout: int, ramp: Ramp | None, moment: float) -> int:
@@ -51,11 +47,6 @@ def next_moment(features: Iterable[Feature], moment: float) -> float:
 
 
 def _moments(feature: Feature, moment: float) -> Iterator[float]:
-    yield from (override.expires_at for override in feature.overrides.values() if override.expires_at)
-    parts: list[Feature | Rule] = [feature, *feature.rules]
-    for part in parts:
-        yield from (step.at for step in part.steps)
-        if ramp := part.ramp:
-            yield from (ramp.start_at, ramp.end_at)
-            if ramp.start_at <= moment < ramp.end_at:
-                yield moment - moment % MINUTE + MINUTE
+    yield from moments_of(feature)
+    if any(ramp.start_at <= moment < ramp.end_at for ramp in ramps_of(feature)):
+        yield moment - moment % MINUTE + MINUTE

@@ -7,6 +7,7 @@ import msgspec
 
 from decisions.engine.choices.outcomes import served_value
 from decisions.engine.types import Decision, Experiment, Fault, Feature, Reason
+from decisions.protocols._outcomes import outcome_name
 
 REASONS = {
     Reason.OFF: "DISABLED",
@@ -64,7 +65,8 @@ class Wording:
         key = decision.feature.key
         if decision.fault:
             return Failure(key, *FAULTS[decision.fault])
-        return Success(key, REASONS[decision.reason], variant_of(decision), self.value(decision), metadata_of(decision))
+        said = REASONS[decision.reason], outcome_name(decision), self.value(decision)
+        return Success(key, *said, metadata_of(decision))
 
     def value(self, decision: Decision) -> Any:
         """The value. A feature that is off has none, and null would be of no client's type."""
@@ -74,17 +76,6 @@ class Wording:
         if type(value) is int and decision.feature.key in self._floats:
             return float(value)
         return value
-
-
-def variant_of(decision: Decision) -> str:
-    """What the outcome is called, which clients insist on: the variant, the rule, or plainly on or off."""
-    if decision.variant:
-        return decision.variant.key
-    if decision.rule:
-        return decision.rule.key
-    if decision.reason is Reason.OVERRIDE:
-        return "override"
-    return "on" if decision.enabled else "off"
 
 
 def metadata_of(decision: Decision) -> dict[str, str]:

@@ -4,11 +4,12 @@ Between two moments at which anything may change with time, the same question to
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
-from decisions.engine.types import Feature, Ramp
+from decisions.engine.choices.timelines import moments_of, ramps_of
+from decisions.engine.types import Feature
 
 REMEMBERED = 4_096
 Span = tuple[float, float]
@@ -38,16 +39,3 @@ class Tags:
         if len(self._tags) >= REMEMBERED:
             self._tags.clear()
         self._tags[question] = tag
-
-
-def moments_of(feature: Feature) -> Iterator[float]:
-    """When a feature may answer otherwise than before, ramps apart."""
-    yield from (step.at for step in feature.steps)
-    yield from (step.at for rule in feature.rules for step in rule.steps)
-    yield from (override.expires_at for override in feature.overrides.values() if override.expires_at is not None)
-    yield from (moment for ramp in ramps_of(feature) for moment in (ramp.start_at, ramp.end_at))
-
-
-def ramps_of(feature: Feature) -> Iterator[Ramp]:
-    """The percentages that move."""
-    yield from (ramp for ramp in (feature.ramp, *(rule.ramp for rule in feature.rules)) if ramp)

@@ -1,7 +1,6 @@
 """OpenFeature's SDKs for JavaScript, in Node and in a browser on another origin. Run by `make sdks`."""
 
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from decisions.snapshots import read
 from features.models import Feature
 from features.services import set_state
 from tenants.models import Environment
+from tests.browsers import chromium
 from tests.builders import a_key, an_environment
 from tests.protocols.ofrep.asks import furnish
 from tests.sdks.old.environments import HERE, answer_of, node_with, run
@@ -75,7 +75,6 @@ def half(environment: Environment, key: str) -> list[Any]:
     return [value, "SPLIT", "on" if value else "off", None]
 
 
-@pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium is installed")
 def test_a_browser_on_another_origin(environment: Environment, told: dict[str, Any], tmp_path: Path) -> None:
     with serving(a_page(tmp_path)) as page, browsing(told | {"page": page}) as events:
         first = next(event for event in events if event["event"] == "ready")
@@ -142,7 +141,7 @@ def serving(folder: Path) -> Iterator[str]:
 @contextmanager
 def browsing(told: dict[str, Any]) -> Iterator[Events]:
     """A browser that shows the page until the block ends."""
-    asked = json.dumps(told | {"chromium": shutil.which("chromium")})
+    asked = json.dumps(told | {"chromium": chromium()})
     command = ["node", str(HERE / "ofrep_browser.mjs"), asked]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=node_with(), stdin=pipe, stdout=pipe, text=True) as process:
