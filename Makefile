@@ -36,9 +36,9 @@ run: .venv/.runtime ## migrate, make the demo project and serve on PORT (6789), 
 	exec $(BIN)/gunicorn app.asgi:application -c gunicorn.conf.py
 
 edge: .venv/.runtime ## serve decisions alone on EDGE_PORT (6790), a process a core, from the database of `make run`
-	@ENV="$${ENV:-local}" BIND="$${BIND:-127.0.0.1}" PORT="$(EDGE_PORT)" PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	@ENV="$${ENV:-local}" BIND="$${BIND:-127.0.0.1}" PORT="$(EDGE_PORT)" && \
 	WEB_CONCURRENCY="$${WEB_CONCURRENCY:-$$(getconf _NPROCESSORS_ONLN)}" && \
-	export ENV BIND PORT PATH WEB_CONCURRENCY && eval "exec $$(sed -n 's/^edge: ENV=production //p' Procfile)"
+	export ENV BIND PORT WEB_CONCURRENCY && exec $(BIN)/gunicorn decisions.edge:application -c gunicorn.conf.py
 
 test: .venv/.dev ## run the tests on SQLite and on PostgreSQL; ARGS="-k name" for some
 	env -u DATABASE_URL TEST_DATABASE=sqlite $(BIN)/pytest $(ARGS)

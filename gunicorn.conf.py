@@ -17,7 +17,7 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 a file without a name, which gunicorn m
 class Worker(UvicornWorker):
     CONFIG_KWARGS = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": "decisions.shortcut:ShortCut",
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": 15,  # streams never end by themselves: close them before gunicorn kills the worker

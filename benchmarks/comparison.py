@@ -21,8 +21,7 @@ from benchmarks.process import Server
 from benchmarks.rounds import Figures, Pace, Subject, interleave
 
 FASTAPI, DJANGO, NGINX = "FastAPI + growthbook", "Django REST + flagsmith", "nginx"
-EDGE, WEB, EDGE_FLOOR, WEB_FLOOR = "edge", "web", "edge floor", "web floor"
-FLOORS = {EDGE: EDGE_FLOOR, WEB: WEB_FLOOR}
+EDGE, WEB, FLOOR, GRANIAN = "edge", "web", "floor", "granian floor"
 COMPARED = range(0, workloads.SUBJECTS, 50)
 
 
@@ -81,8 +80,8 @@ def arena(installation: Installation, flags: Flags) -> Iterator[dict[str, Server
         for name, ask in flags.documents().items():
             (papers / f"{slug(name)}.json").write_bytes(told(servers[EDGE], ask)[0])
         rest = {
-            EDGE_FLOOR: {"DOCUMENTS": str(papers)},
-            WEB_FLOOR: {"DOCUMENTS": str(papers)},
+            FLOOR: {"DOCUMENTS": str(papers)},
+            GRANIAN: {"DOCUMENTS": str(papers)},
             FASTAPI: {"DOCUMENT": f"{papers}/growthbook.json", "TOKEN": flags.growthbook.client[0]},
             DJANGO: {"DOCUMENT": f"{papers}/flagsmith.json", "TOKEN": flags.flagsmith.client[0]},
             NGINX: {},
@@ -100,7 +99,7 @@ def single(servers: Mapping[str, Server], flags: Flags, *, brief: bool) -> Itera
     for protocol, ask in itertools.islice(ours.items(), 3 if brief else None):
         yield f"{what}, {protocol}", EDGE, ask
     yield f"{what}, OFREP", WEB, ours["OFREP"]
-    for floor in (EDGE_FLOOR, WEB_FLOOR, *(name for name in servers if name == NGINX)):
+    for floor in (FLOOR, GRANIAN, *(name for name in servers if name == NGINX)):
         yield what, floor, ours["OFREP"]
     yield what, FASTAPI, ours["GrowthBook API"]
     yield what, DJANGO, workloads.by_flagsmith(flags.flagsmith, flags.flagsmith.features[-1])
@@ -122,9 +121,9 @@ def documents(servers: Mapping[str, Server], flags: Flags, *, brief: bool) -> It
     for protocol, ask in itertools.islice(flags.documents().items(), 1 if brief else None):
         etag = told(servers[EDGE], ask)[1]
         yield f"document, {protocol}", EDGE, ask
-        yield f"document, {protocol}", EDGE_FLOOR, Ask("GET", f"/document/{slug(protocol)}")
+        yield f"document, {protocol}", FLOOR, Ask("GET", f"/document/{slug(protocol)}")
         yield f"unchanged, {protocol}", EDGE, workloads.unchanged(ask, etag)
-    yield "unchanged", EDGE_FLOOR, Ask("GET", "/unchanged", (("If-None-Match", '"a-tag-of-some-length"'),))
+    yield "unchanged", FLOOR, Ask("GET", "/unchanged", (("If-None-Match", '"a-tag-of-some-length"'),))
 
 
 def slug(name: str) -> str:

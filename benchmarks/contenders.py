@@ -13,12 +13,13 @@ from benchmarks.installation import COMMAND, ROOT, Installation
 from benchmarks.process import Server
 
 BIN = Path(sys.executable).parent
+PLAIN = "benchmarks/plain.conf.py"
 Running = contextlib.AbstractContextManager[Server]
 
 
 def edge(installation: Installation, **env: str) -> Running:
     """Switchyard's edge, as the Procfile starts it."""
-    return _serve(installation, "edge", edge_command("decisions.edge:application"), path="/readyz", **env)
+    return _serve(installation, "edge", edge_command(), path="/readyz", **env)
 
 
 def web(installation: Installation, **env: str) -> Running:
@@ -26,20 +27,22 @@ def web(installation: Installation, **env: str) -> Running:
     return _serve(installation, "web", COMMAND, path="/readyz", **env)
 
 
-def edge_floor(installation: Installation, **env: str) -> Running:
-    """The edge's server with the edge's options, and a constant answer."""
-    return _serve(installation, "edge-floor", edge_command("benchmarks.floor:application"), **env)
+def floor(installation: Installation, **env: str) -> Running:
+    """The server of both with their options, and a constant answer."""
+    return _serve(installation, "floor", _gunicorn("benchmarks.floor:app", "-c", PLAIN), **env)
 
 
-def web_floor(installation: Installation, **env: str) -> Running:
-    """The web process's server with its options, and a constant answer."""
-    return _serve(installation, "web-floor", _gunicorn("benchmarks.floor:app", "-c", "gunicorn.conf.py"), **env)
+def granian(installation: Installation, **env: str) -> Running:
+    """The fastest server that is there for Python, and a constant answer."""
+    options = "--interface wsgi --host 127.0.0.1 --port $PORT --workers $WEB_CONCURRENCY --blocking-threads 32"
+    rest = "--backlog 2048 --backpressure 2048 --http 1 --no-ws --log-level error benchmarks.floor:application"
+    return _serve(installation, "granian", in_shell((str(BIN / "granian"), *options.split(), *rest.split())), **env)
 
 
 def growthbook_fastapi(installation: Installation, **env: str) -> Running:
     """FastAPI and the GrowthBook SDK, on the web process's server."""
     target = "benchmarks.rivals.growthbook_fastapi:app"
-    return _serve(installation, "growthbook-fastapi", _gunicorn(target, "-c", "gunicorn.conf.py"), **env)
+    return _serve(installation, "growthbook-fastapi", _gunicorn(target, "-c", PLAIN), **env)
 
 
 def flagsmith_django(installation: Installation, **env: str) -> Running:
@@ -76,19 +79,19 @@ http {
 CONTENDERS: Mapping[str, Callable[..., Running]] = {
     "edge": edge,
     "web": web,
-    "edge floor": edge_floor,
-    "web floor": web_floor,
+    "floor": floor,
+    "granian floor": granian,
     "FastAPI + growthbook": growthbook_fastapi,
     "Django REST + flagsmith": flagsmith_django,
     "nginx": nginx,
 }
 
 
-def edge_command(target: str) -> tuple[str, ...]:
-    """The Procfile's command for the edge, with another application in its place."""
+def edge_command() -> tuple[str, ...]:
+    """The Procfile's command for the edge."""
     lines = (ROOT / "Procfile").read_text().splitlines()
     (line,) = (line.partition("ENV=production ")[2] for line in lines if line.startswith("edge:"))
-    return in_shell((str(BIN / line.split()[0]), *line.replace("decisions.edge:application", target).split()[1:]))
+    return in_shell((str(BIN / line.split()[0]), *line.split()[1:]))
 
 
 def in_shell(command: tuple[str, ...]) -> tuple[str, ...]:

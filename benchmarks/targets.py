@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import decisions
-from benchmarks.comparison import DJANGO, EDGE, EDGE_FLOOR, FASTAPI, WEB, WEB_FLOOR, Line
+from benchmarks.comparison import DJANGO, EDGE, FASTAPI, FLOOR, GRANIAN, WEB, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,15 @@ class Target:
 def of_comparison(lines: Sequence[Line]) -> Iterator[Target]:
     """Beside the floors and the rivals. Of several protocols the slowest counts."""
     one, one_web = slowest(lines, "one of 10,", EDGE), slowest(lines, "one of 10,", WEB)
-    yield Target("edge, one feature / its floor", one / rps(lines, "one of 10", EDGE_FLOOR), 0.55)
-    yield Target("web, one feature / its floor", one_web / rps(lines, "one of 10", WEB_FLOOR), 0.55)
+    yield Target("edge, one feature / floor", one / rps(lines, "one of 10", FLOOR), 0.55)
+    yield Target("web, one feature / floor", one_web / rps(lines, "one of 10", FLOOR), 0.55)
+    yield Target("edge, one feature / granian floor", one / rps(lines, "one of 10", GRANIAN), 0.55)
     yield Target("edge, one feature / FastAPI + growthbook", one / rps(lines, "one of 10", FASTAPI), 8)
     yield Target("edge, one feature / Django REST + flagsmith", one / rps(lines, "one of 10", DJANGO), 20)
     whole = [line for line in lines if line.workload.startswith("document,") and line.contender == EDGE]
-    least = min(line.figures.rps / rps(lines, line.workload, EDGE_FLOOR) for line in whole)
+    least = min(line.figures.rps / rps(lines, line.workload, FLOOR) for line in whole)
     yield Target("edge, document / floor", least, 0.75)
-    yield Target(
-        "edge, unchanged / floor", slowest(lines, "unchanged,", EDGE) / rps(lines, "unchanged", EDGE_FLOOR), 0.75
-    )
+    yield Target("edge, unchanged / floor", slowest(lines, "unchanged,", EDGE) / rps(lines, "unchanged", FLOOR), 0.75)
     all_of_them = slowest(lines, "all 200,", EDGE)
     yield Target("edge, all 200 / FastAPI + growthbook", all_of_them / rps(lines, "all 200", FASTAPI), 8)
     yield Target("edge, all 200 / Django REST + flagsmith", all_of_them / rps(lines, "all 200", DJANGO), 8)

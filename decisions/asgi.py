@@ -1,18 +1,18 @@
 """The gateway in front of an ASGI application, thinly."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import connections
 
-from decisions.gateway import Cold, Gateway, Listening, Waiting
+from decisions.gateway import Gateway, Listening, Waiting
+from decisions.mailbox import mailbox_of
 from decisions.process import gateway, settle_in, stop
-from decisions.protocols._base import BODY_LIMIT, WEBSOCKET, Headers, Refusal, Request
+from decisions.protocols._base import BODY_LIMIT, WEBSOCKET, Cold, Headers, Refusal, Request
 from decisions.responses import Response
 from decisions.routing import Match
 from decisions.streams import Hub, Shutdown
@@ -200,49 +200,23 @@ def _hub(front: Gateway) -> Hub:
     return hub
 
 
-class Mailbox:
-    """Hands results from other threads to an event loop: one wake-up for all that came since the last one."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._arrived: deque[asyncio.Future[bool]] = deque()
-        self._is_coming = False
-
-    def put(self, waiter: asyncio.Future[bool]) -> None:
-        """Called in any thread."""
-        self._arrived.append(waiter)
-        if not self._is_coming:
-            self._is_coming = True
-            self._loop.call_soon_threadsafe(self._deliver)
-
-    def _deliver(self) -> None:
-        self._is_coming = False  # before looking, so that whoever comes after the look calls again
-        while self._arrived:
-            settle(self._arrived.popleft(), True)
-
-
-def settle(waiter: asyncio.Future[bool], is_done: bool) -> None:
-    if not waiter.done():
-        waiter.set_result(is_done)
-
-
-@lru_cache(maxsize=4)
-def _mailbox(loop: asyncio.AbstractEventLoop) -> Mailbox:
-    return Mailbox(loop)
-
-
 async def _settled(front: Gateway, match: Match, request: Request, waiting: Waiting) -> Response:
     """Wait for the row, but not for ever."""
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[bool] = loop.create_future()
-    mailbox = _mailbox(loop)
-    waiting.pending.future.add_done_callback(lambda done: mailbox.put(waiter))
+    mailbox = mailbox_of(loop)
+    waiting.pending.future.add_done_callback(lambda _done: mailbox.put(partial(settle, waiter, True)))
     patience = loop.call_later(PATIENCE, settle, waiter, False)
     try:
         is_done = await waiter
     finally:
         patience.cancel()
     return waiting.finish() if is_done else front.unavailable(match, request)
+
+
+def settle(waiter: asyncio.Future[bool], is_done: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(is_done)
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

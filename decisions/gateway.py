@@ -1,6 +1,7 @@
 """Bytes in, bytes out: route, authenticate, call the protocol, encode. Knows no vendor and no framework."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from decisions.freshness import Freshness
@@ -12,6 +13,7 @@ from decisions.protocols._base import (
     UNKNOWN,
     WEBSOCKET,
     Call,
+    Cold,
     Kind,
     Pending,
     Protocol,
@@ -29,6 +31,10 @@ from tenants.credentials import digest
 from tenants.roles import RIGHTS
 from tenants.roles import Kind as KeyKind
 
+REMEMBERED, REMEMBERED_LENGTH = 4_096, 128
+"""Digests of how many keys are remembered, and how long such a key may be: ours are shorter."""
+
+_known_digest = lru_cache(REMEMBERED)(digest)
 _OPEN_GRANT = Grant(credential_id=0, kind="open", rights=RIGHTS[KeyKind.MANAGE])
 
 
@@ -49,10 +55,6 @@ class Listening(NamedTuple):
     key_digest: str
 
 
-class Cold(Exception):
-    """The answer needs something that is not in memory. Ask again with `load=True` where blocking is allowed."""
-
-
 class Gateway:
     """Answers every call of every protocol from snapshots in memory."""
 
@@ -68,7 +70,7 @@ class Gateway:
     ) -> None:
         self.freshness, self.recorder, self.observer = freshness, recorder, observer
         self.open_environment = open_environment
-        self._limiter = Limiter(rate_limit)
+        self._limiter = Limiter(rate_limit) if rate_limit else None
         self.find = Router(protocols).find
 
     def respond(self, match: Match, request: Request, *, load: bool = False) -> Response | Waiting | Listening:
@@ -114,20 +116,18 @@ class Gateway:
             raise Refusal(Kind.UNSUPPORTED, "compressed bodies are not accepted")
         if route.is_blocking:
             self._may_block(load=load)
-        if route.is_slow and not load:
-            raise Cold
         if route.right is None:
             reply = route.handler(self.freshness, **match.parameters)
             assert isinstance(reply, Reply)  # noqa: S101  what goes on, and what waits, is for somebody with a key
             return reply
         request.named = match.parameters
         snapshot, grant, key_digest = self._authenticate(protocol, route, request, load=load)
-        if seconds := self._limiter.wait(key_digest):
+        if self._limiter and (seconds := self._limiter.wait(key_digest)):
             raise Refusal(Kind.TOO_MANY, f"this key calls too often; wait {seconds} s", seconds)
         if route.right not in grant.rights:
             raise Refusal(Kind.FORBIDDEN, f"this {grant.kind} key may not do that")
         self.observer.used(grant.credential_id)
-        call = Call(request, snapshot, grant, self.recorder.submit, self.observer, protocol.slug, self.freshness)
+        call = Call(request, snapshot, grant, self.recorder.submit, self.observer, protocol.slug, self.freshness, load)
         return _kept_open(route.handler(call, **match.parameters), protocol, call, key_digest)
 
     def _authenticate(
@@ -138,7 +138,7 @@ class Gateway:
             return self._snapshot(self._open_environment_id(load=load), load=load), _OPEN_GRANT, ""
         if key is None:
             raise Refusal(Kind.UNAUTHENTICATED, "environment key missing", MISSING)
-        key_digest = digest(key)
+        key_digest = _known_digest(key) if len(key) <= REMEMBERED_LENGTH else digest(key)
         environment_id = self.freshness.environment_of_key(key_digest)
         if environment_id is None:
             environment_id = self._look_again(lambda: self.freshness.environment_of_key(key_digest), load=load)

@@ -145,29 +145,31 @@ class Observer:
     def close(self) -> None:
         """Store what was seen, and stop."""
         self._stopping.set()
-        if self._thread:
-            self._thread.join(timeout=10)
+        if thread := self._thread:
+            thread.join(timeout=10)
 
     def _put(self, seen: Seen) -> None:
         self._seen.append(seen)
         self._wake()
 
     def _wake(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None:
             self._start()
 
     def _start(self) -> None:
         with self._starting:
-            is_running = self._thread is not None and self._thread.is_alive()
-            if not is_running and not self._stopping.is_set():
+            if self._thread is None and not self._stopping.is_set():
                 self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopping.wait(FLUSH_SECONDS):
+        try:
+            while not self._stopping.wait(FLUSH_SECONDS):
+                self._flush_quietly()
             self._flush_quietly()
-        self._flush_quietly()
-        connection.close()
+            connection.close()
+        finally:
+            self._thread = None  # whatever ended it, whoever is seen next begins another
 
     def _flush_quietly(self) -> None:
         try:

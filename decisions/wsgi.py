@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import connection
 
-from decisions.gateway import Cold, Gateway, Listening, Waiting
+from decisions.gateway import Gateway, Listening, Waiting
 from decisions.process import gateway
-from decisions.protocols._base import Kind, Refusal, Request
+from decisions.protocols._base import Cold, Kind, Refusal, Request
 from decisions.responses import Response
 from decisions.routing import Match
 

@@ -82,6 +82,10 @@ class Refusal(Exception):
 MISSING, UNKNOWN = "missing", "unknown"
 
 
+class Cold(Exception):
+    """The answer takes something that is not in memory. Ask again with `load=True` where blocking is allowed."""
+
+
 @dataclass(slots=True)
 class Request:
     """One HTTP request. Header names are in lower case; `named` are the parts of the path that its route names."""
@@ -187,6 +191,8 @@ class Call:
     observer: "Observer"
     slug: str
     host: Host
+    is_unhurried: bool = True
+    """Whether nobody else waits while this one is answered."""
 
     @property
     def features(self) -> Snapshot:
@@ -204,6 +210,11 @@ class Call:
     @property
     def traits(self) -> Traits:
         return self.observer.traits(self.snapshot.environment_id)
+
+    def take_time(self) -> None:
+        """What comes next computes for long: no loop is to wait for it. Raises `Cold` where one would."""
+        if not self.is_unhurried:
+            raise Cold
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter."""
@@ -336,8 +347,6 @@ class Route:
     response: Any = None
     statuses: Mapping[int, str] = field(default_factory=dict)
     is_blocking: bool = False
-    is_slow: bool = False
-    """Whether it computes for long, without the database: no loop is to wait for it."""
     find_key: FindKey | None = None
     """Where its key is, if that is not where the protocol's others are."""
     is_alias: bool = False

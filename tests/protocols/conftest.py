@@ -8,7 +8,7 @@ from pytest_django import Settings
 from decisions import process
 from tenants.management.commands.bootstrap import environment_at
 from tenants.models import Environment
-from tests.protocols.wire import MOUNTS, Client, Mount
+from tests.protocols.wire import MOUNTS, Client, Mount, through_http
 
 OPEN = "local/open/development"
 
@@ -30,4 +30,4 @@ def mount(request: pytest.FixtureRequest) -> Mount:
 @pytest.fixture
 def api(open_environment: Environment) -> Client:
     """A caller without a key, of the application as it is deployed."""
-    return Client(MOUNTS["asgi"])
+    return Client(through_http)

@@ -36,6 +36,10 @@ class Line:
             self._streams[1].close()
         self._streams = None
 
+    def is_open(self) -> bool:
+        """Whether the server has not said, or shown, that it asks for nothing more."""
+        return self._streams is not None
+
     async def ask(self, method: str, target: str, body: Any, **headers: str) -> Told:
         """One call; a connection that breaks is an answer too. Names of headers have underscores for hyphens."""
         try:

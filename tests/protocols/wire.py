@@ -1,4 +1,5 @@
-"""The whole application as a server sees it, in process: one call through the ASGI mount or through the WSGI mount."""
+"""The whole application as a server sees it, in process: one call through the short cut, which is HTTP, through the
+ASGI mount behind it, or through the WSGI mount."""
 
 import asyncio
 import io
@@ -120,6 +121,33 @@ async def _asgi(call: Ask) -> Answer:
     return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in rest))
 
 
+def through_http(call: Ask) -> Answer:
+    """As it comes over a connection: what the web process and the edge do."""
+    return async_to_sync(_http)(call)
+
+
+async def _http(call: Ask) -> Answer:
+    from tests.protocols.line import Connection  # noqa: PLC0415  as above
+
+    connection = Connection()
+    connection.send(written(call))
+    (heard,) = await connection.hear(call.method)
+    await connection.leave()
+    return Answer(*heard)
+
+
+def written(call: Ask) -> bytes:
+    """A call as it is sent."""
+    chunks = [piece for piece, _ in _pieces(call.body, 1_000) if piece]
+    sized = {"content-length": str(len(call.body))} if call.length else {"transfer-encoding": "chunked"}
+    lines = [f"{call.method} {call.target} HTTP/1.1", "host: testserver"]
+    lines += [f"{name}: {value}" for name, value in (sized | dict(call.headers)).items()]
+    head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
+    if call.length:
+        return head + call.body
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
 def _scope(call: Ask) -> dict[str, Any]:
     sized = {"content-length": str(len(call.body))} if call.length else {"transfer-encoding": "chunked"}
     headers = {"host": "testserver", **sized, **call.headers}
@@ -165,4 +193,4 @@ class Client:
         return self.post("/decisions", {"request_id": request_id, "feature_key": feature_key, "user_id": user_id})
 
 
-MOUNTS: dict[str, Mount] = {"asgi": through_asgi, "wsgi": through_wsgi}
+MOUNTS: dict[str, Mount] = {"http": through_http, "wsgi": through_wsgi}

@@ -45,6 +45,8 @@ def written(value: Any) -> str:
 
     Whole numbers that arrive with all their digits keep them: ids beyond 2**53 must not fall together.
     """
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

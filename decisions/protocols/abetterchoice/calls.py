@@ -83,8 +83,8 @@ def get_feature_flags(call: Call) -> Reply:
     if not ask.feature_names:
         hidden = Reason.OFF if call.snapshot.about.hide_disabled_flags else None
         return flags_of(call, [one for one in call.decide_all(subject).values() if one.reason is not hidden])
-    known = [name for name in dict.fromkeys(ask.feature_names) if name in call.features]
-    unknown = [name for name in dict.fromkeys(ask.feature_names) if name not in call.features]
+    names, features = dict.fromkeys(ask.feature_names), call.features
+    known, unknown = [name for name in names if name in features], [name for name in names if name not in features]
     if not known:
         raise Refusal(Kind.NOT_FOUND, not_found(unknown), AS_IT_IS)
     decisions = [call.decide(name, subject) for name in known]

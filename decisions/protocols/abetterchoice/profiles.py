@@ -30,7 +30,7 @@ def attributes(profile: Mapping[str, Any], bucketing: frozenset[str]) -> dict[st
 
 def texts_of(name: str, value: Any) -> list[str]:
     """`{"user_attrs": ["18", "19"]}`, or the bare value or list that some callers send; nothing for null."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if "user_attrs" not in value:
             raise Refusal(Kind.INVALID, f"the profile {name!r} must have user_attrs")
         value = value["user_attrs"]

@@ -25,10 +25,9 @@ _SIGNATURE = re.compile(r"([0-9a-fA-F]{32})(?: [ *]-)?")
 
 def find_key(request: Request) -> str | None:
     """The name of the key; none where the headers are not complete."""
-    headers = request.headers
-    if not all(headers.get(name) for name in ("x-ak", "x-et", "x-es")):
-        return None
-    return SIGNING_NAME + headers["x-ak"]
+    get = request.headers.get
+    name = get("x-ak")
+    return SIGNING_NAME + name if name and get("x-et") and get("x-es") else None
 
 
 def signature(token: str, name: str, moment: str) -> str:
@@ -40,7 +39,8 @@ def verifier(clock_skew: int) -> Callable[[Request, "Grant"], None]:
     """Checks signatures, at most so many seconds old or early; 0 is any age. Raises `Refusal`."""
 
     def verify(request: Request, grant: "Grant") -> None:
-        name, moment, given = (request.headers.get(header, "") for header in ("x-ak", "x-et", "x-es"))
+        get = request.headers.get
+        name, moment, given = get("x-ak", ""), get("x-et", ""), get("x-es", "")
         if not _MOMENT.fullmatch(moment):
             raise denied("X-Et must be a Unix timestamp, in seconds or milliseconds")
         now = time()

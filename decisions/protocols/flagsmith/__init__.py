@@ -34,6 +34,7 @@ def environment_document(call: Call) -> Reply:
     phase = phase_at(call.snapshot, now)
 
     def prepared() -> Reply:
+        call.take_time()
         return flags.prepared(call.snapshot, phase, flags.encode(document(call.snapshot, phase, now)), "document")
 
     return call.snapshot.keep("flagsmith.document", Latest[Reply]).get(phase, prepared)

@@ -73,9 +73,8 @@ PROTOCOL = Protocol(
             right=Right.READ,
             request=Wanted,
             response=FlagConfiguration,
-            is_slow=True,
         ),
-        Route("GET", "/v1/flag/change", changes, response=Changes, is_slow=True),
+        Route("GET", "/v1/flag/change", changes, response=Changes),
         Route(
             "POST", "/v1/data/collector", collect, request=Batch, response=Ingested, is_blocking=True, body_limit=REPORT
         ),

@@ -40,11 +40,23 @@ class FlagConfiguration(msgspec.Struct):
 
 def configuration(call: Call) -> Reply:
     """POST /v1/flag/configuration: the flags, for providers that evaluate in their own process."""
+    reply = configured(call, wanted(call))
     counters.count("flag_configuration")
-    keys = wanted(call)
+    return reply
+
+
+def configured(call: Call, keys: list[str] | None) -> Reply:
+    """Some of the flags, or all: those are made once."""
+    snapshot = call.snapshot
     if keys is not None:
-        return Reply(part(call.snapshot, keys), etag=OF_BODY, modified=call.snapshot.changed_at)
-    return call.snapshot.keep("go_feature_flag.whole", lambda: prepared(whole(call.snapshot), call.snapshot.changed_at))
+        call.take_time()
+        return Reply(part(snapshot, keys), etag=OF_BODY, modified=snapshot.changed_at)
+
+    def made() -> Reply:
+        call.take_time()
+        return prepared(whole(snapshot), snapshot.changed_at)
+
+    return snapshot.keep("go_feature_flag.whole", made)
 
 
 def wanted(call: Call) -> list[str] | None:
@@ -61,11 +73,12 @@ def wanted(call: Call) -> list[str] | None:
 
 def changes(call: Call) -> Reply:
     """GET /v1/flag/change: hashes of the flags that this key may know of, equal as long as they are."""
-    can_read, snapshot = call.grant.can_read, call.snapshot
-    return snapshot.keep(
-        ("go_feature_flag.changes", can_read),
-        lambda: prepared(msgspec.json.encode(changes_of(snapshot, list(call.features)))),
-    )
+
+    def made() -> Reply:
+        call.take_time()
+        return prepared(msgspec.json.encode(changes_of(call.snapshot, list(call.features))))
+
+    return call.snapshot.keep(("go_feature_flag.changes", call.grant.can_read), made)
 
 
 def prepared(body: bytes, modified: datetime | None = None) -> Reply:
@@ -90,5 +103,6 @@ def whole(snapshot: EnvironmentSnapshot) -> bytes:
 
 
 def part(snapshot: EnvironmentSnapshot, keys: Iterable[str]) -> bytes:
+    """The configuration of these features."""
     flags = configuration_of(snapshot)
     return _encode(FlagConfiguration({key: flags.of(key).flag for key in keys if key in snapshot.definitions}))

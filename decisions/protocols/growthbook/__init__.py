@@ -53,7 +53,7 @@ def features(call: Call, client_key: str) -> Reply:
     """GET /api/features/{client_key}: the document that an SDK decides with."""
     if call.grant.is_remote_only:
         raise Refusal(Kind.INVALID, "Remote evaluation required for this connection")
-    document = document_for(call.snapshot, call.grant)
+    document = document_for(call.snapshot, call.grant, before=call.take_time)
     headers = (("Cache-Control", "public, no-cache, stale-if-error=36000"), STREAMS)
     return Reply(document.body, headers=headers, etag=document.version)
 

@@ -1,6 +1,7 @@
 """The features document: made once for all who may see the same, and again when time has changed it."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import time
@@ -41,10 +42,11 @@ class Versions:
         }
         self._held: Document | None = None
 
-    def at(self, moment: float) -> Document:
+    def at(self, moment: float, before: Callable[[], None]) -> Document:
         """The document as it is at a moment. Two threads may make it at once; it comes out alike."""
         held = self._held
         if held is None or moment >= held.until:
+            before()
             held = self._held = self._made(moment)
         return held
 
@@ -61,13 +63,20 @@ class Versions:
         return Document(body, version, next_moment(everything.values(), moment))
 
 
-def document_for(snapshot: EnvironmentSnapshot, grant: Grant, moment: float | None = None) -> Document:
-    """What the bearer of a key gets, now or at another moment (seconds since the epoch)."""
+def document_for(
+    snapshot: EnvironmentSnapshot,
+    grant: Grant,
+    moment: float | None = None,
+    *,
+    before: Callable[[], None] = lambda: None,
+) -> Document:
+    """What the bearer of a key gets, now or at another moment (seconds since the epoch). `before` is called if it is
+    not made yet."""
     asked = ("growthbook", grant.can_read, grant.encryption_key)
     versions = snapshot.keep(
         asked, lambda: Versions(snapshot, can_read=grant.can_read, encryption_key=grant.encryption_key)
     )
-    return versions.at(time() if moment is None else moment)
+    return versions.at(time() if moment is None else moment, before)
 
 
 def dated(features: bytes) -> tuple[str, str]:

@@ -115,7 +115,7 @@ def test_every_value_everywhere_is_answered(client: Client) -> None:
                 assert answer.status in (200, 204, 400), (path, field, value, answer.body)
 
 
-@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PURGE"])
 def test_other_methods_are_not_allowed(client: Client, method: str) -> None:
     for path in (*POSTS, "/api/v1/flags/", "/api/v1/environment-document/", "/version/"):
         answer = client.mount(Ask(method, path, b"", {"x-environment-key": client.key or ""}))
