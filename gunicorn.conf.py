@@ -1,29 +1,17 @@
-"""How the web process serves: gunicorn keeps the workers alive, uvicorn speaks HTTP in each."""
+"""How the web process and the edge serve: gunicorn keeps the workers alive, uvicorn speaks HTTP in each."""
 
 import os
 import sys
 from pathlib import Path
-
-from uvicorn_worker import UvicornWorker
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from app.env import read  # gunicorn's own script does not look in this directory yet
+from app.workers import Worker, seats
 
 env = read(os.environ)
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 a file without a name, which gunicorn makes safely
-
-
-class Worker(UvicornWorker):
-    CONFIG_KWARGS = {
-        "loop": "uvloop",
-        "http": "decisions.shortcut:ShortCut",
-        "access_log": False,
-        "server_header": False,
-        "timeout_graceful_shutdown": 15,  # streams never end by themselves: close them before gunicorn kills the worker
-        "ws_max_size": 1024 * 1024,
-    }
-
 
 bind = f"{env.bind}:{env.port}"
 workers = env.web_concurrency  # one a core, when the machine is ours alone
@@ -35,3 +23,8 @@ graceful_timeout = 20
 backlog = 2048
 control_socket_disable = True  # one path in the home directory, which two installations would share
 forwarded_allow_ips = "*" if env.trusted_proxy else "127.0.0.1,::1"
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """A worker that died says nothing more of its connections."""
+    seats.leave(worker.age)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from benchmarks import process
@@ -14,6 +15,8 @@ from benchmarks.process import Server
 
 BIN = Path(sys.executable).parent
 PLAIN = "benchmarks/plain.conf.py"
+SETTLING = 1.0
+"""Seconds that the other workers have for their start once the first one answers."""
 Running = contextlib.AbstractContextManager[Server]
 
 
@@ -103,9 +106,12 @@ def _gunicorn(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "gunicorn", *arguments)
 
 
+@contextlib.contextmanager
 def _serve(
     installation: Installation, name: str, command: tuple[str, ...], *, path: str = "/health", **env: str
-) -> Running:
+) -> Iterator[Server]:
     used = {**installation.env, "ABC_CLOCK_SKEW": "0", "BIND": "127.0.0.1", "PYTHONPATH": str(ROOT), **env}
     log = installation.directory / f"{name}-{len(list(installation.directory.glob('*.log')))}.log"
-    return process.serve(command, env=used, cwd=ROOT, log=log, path=path)
+    with process.serve(command, env=used, cwd=ROOT, log=log, path=path) as server:
+        time.sleep(SETTLING)
+        yield server

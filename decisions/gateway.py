@@ -87,7 +87,7 @@ class Gateway:
         if isinstance(reply, Listening):
             return reply
         response = encoded(match.protocol, request, reply)
-        return self._aged(response) if self.freshness.is_stale else response
+        return self._aged(response) if self.freshness.is_stale and self.freshness.is_ready() else response
 
     def _aged(self, response: Response) -> Response:
         """An answer that says how long ago it was last known to be right, where that cannot be looked up now."""

@@ -25,6 +25,10 @@ SWITCH_SECONDS = 0.0005
 """How long a busy thread may keep the interpreter from another. The recorder comes back from the database several times
 a batch; at Python's default of 5 ms it would wait that long each time, for a loop that is busy with new requests."""
 
+YOUNG = 10_000
+"""How many new objects there may be before the collector looks at them. With Python's 700, calls that wait for their
+rows are looked at again and again, and as they survive, everything older is as well."""
+
 _starting = threading.Lock()
 _running: list[Gateway] = []
 """The one of this process, once there is one."""
@@ -82,6 +86,7 @@ def settle_in() -> Gateway:
     started = gateway()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(YOUNG)
     return started
 
 
