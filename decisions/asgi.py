@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 
 from decisions.gateway import Gateway, Listening, Waiting
 from decisions.mailbox import mailbox_of
@@ -16,7 +16,7 @@ from decisions.protocols._base import BODY_LIMIT, WEBSOCKET, Cold, Headers, Refu
 from decisions.responses import Response
 from decisions.routing import Match
 from decisions.streams import Hub, Shutdown
-from decisions.wsgi import PATIENCE
+from decisions.wsgi import PATIENCE, load_and_respond
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -25,6 +25,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BEYOND_REASON = 4 * BODY_LIMIT  # bytes
 GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER = 1001, 1008, 1013  # RFC 6455, 7.4.1, and its registry
+THREADS = 8
+_threads = ThreadPoolExecutor(THREADS, "loading")
+"""For what asks the database. They stay, and with them their connections to SQLite."""
 _NOT_FOUND = Response(404, (("Content-Type", "application/json"),), b'{"detail":"Not Found"}')
 
 
@@ -101,14 +104,7 @@ async def _respond(front: Gateway, match: Match, request: Request) -> Response |
     try:
         return front.respond(match, request)
     except Cold:
-        return await asyncio.to_thread(_load_and_respond, front, match, request)
-
-
-def _load_and_respond(front: Gateway, match: Match, request: Request) -> Response | Waiting | Listening:
-    try:
-        return front.respond(match, request, load=True)
-    finally:
-        connections.close_all()
+        return await asyncio.get_running_loop().run_in_executor(_threads, load_and_respond, front, match, request)
 
 
 async def _stream(

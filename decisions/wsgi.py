@@ -47,7 +47,7 @@ def respond(front: Gateway, match: Match, environ: Environ) -> Response:
     try:
         response = front.respond(match, request)
     except Cold:
-        response = _load_and_respond(front, match, request)
+        response = load_and_respond(front, match, request)
     if isinstance(response, Response):
         return response
     if isinstance(response, Listening):
@@ -55,7 +55,7 @@ def respond(front: Gateway, match: Match, environ: Environ) -> Response:
     return _settled(front, match, request, response)
 
 
-def _load_and_respond(front: Gateway, match: Match, request: Request) -> Response | Waiting | Listening:
+def load_and_respond(front: Gateway, match: Match, request: Request) -> Response | Waiting | Listening:
     """With the database. The pool is smaller than the number of threads, so each gives its connection back; SQLite has
     none, and what a thread has opened there stays open."""
     try:

@@ -21,11 +21,14 @@ _DIGITS = 300  # longer ones are no float, and no number anybody meant
 
 def attributes(profile: Mapping[str, Any], bucketing: frozenset[str]) -> dict[str, Any]:
     """The attributes of a profile. Those that subjects are bucketed by stay text, as a list buckets nobody."""
-    return {
-        name: single(texts if name in bucketing else [*readings(texts)])
-        for name, value in profile.items()
-        if (texts := texts_of(name, value))
-    }
+    found: dict[str, Any] = {}
+    for name, value in profile.items():
+        texts = texts_of(name, value)
+        if len(texts) == 1 and (name in bucketing or (texts[0][:1].isalpha() and texts[0] not in _BOOLEANS)):
+            found[name] = texts[0]  # as nearly all are
+        elif texts:
+            found[name] = texts if name in bucketing else single([*readings(texts)])
+    return found
 
 
 def texts_of(name: str, value: Any) -> list[str]:

@@ -1,6 +1,6 @@
 """Remote evaluation: every feature already decided for one subject, and nothing of how."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -63,6 +63,8 @@ class Pieces(NamedTuple):
     value: bytes
     exposure: bytes
     """Empty where the decision assigns nobody."""
+    whole: tuple[bytes, ...]
+    """The feature under its name with its exposure, in pieces between the gaps."""
 
 
 WHO, WHERE = b"\0", b"\1"
@@ -74,7 +76,15 @@ def pieces_of(decision: Decision) -> Pieces:
     exposure = b""
     if experiment and variant and decision.in_experiment:
         exposure = _encode(_track(decision.feature, experiment, variant))
-    return Pieces(_encode(decision.feature.key), _encode(decision.value), exposure)
+    name, value = _encode(decision.feature.key), _encode(decision.value)
+    return Pieces(name, value, exposure, tuple(_told(name, value, exposure).replace(WHERE, WHO).split(WHO)))
+
+
+def _told(name: bytes, value: bytes, exposures: bytes) -> bytes:
+    """A feature under its name."""
+    if not exposures:
+        return b'%b:{"defaultValue":%b}' % (name, value)
+    return b'%b:{"defaultValue":%b,"rules":[{"force":%b,"tracks":[%b]}]}' % (name, value, value, exposures)
 
 
 class Answer:
@@ -85,21 +95,21 @@ class Answer:
         self._whos: dict[str, tuple[Any, bytes]] = {}
         self.forced_values = dict(asked.forced_features)
         self.forced_variations = asked.forced_variations | _query(asked.url)
+        self._is_forced = bool(self.forced_values or self.forced_variations)
 
     def of(self, key: str) -> bytes:
         """One feature under its name: its value, and the exposures that come with reading it, those of its
         prerequisites first."""
         decision = self.decisions[key]
-        name, value, _ = self.pieces.of(decision)
+        name, value, exposure, whole = self.pieces.of(decision)
+        if not self._is_forced and not decision.feature.prerequisites:
+            return b"".join(self._filled(whole, decision.experiment)) if exposure else whole[0]
         if key in self.forced_values:
             return b'%b:{"defaultValue":%b}' % (name, _encode(self.forced_values[key]))
         index = self._forced(decision)
         if index is not None and decision.experiment:
             value = _encode(served_value(decision.feature, decision.experiment.variants[index]))
-        tracks = b",".join(self._tracks(key, frozenset()))
-        if not tracks:
-            return b'%b:{"defaultValue":%b}' % (name, value)
-        return b'%b:{"defaultValue":%b,"rules":[{"force":%b,"tracks":[%b]}]}' % (name, value, value, tracks)
+        return _told(name, value, b",".join(self._tracks(key, frozenset())))
 
     def _forced(self, decision: Decision) -> int | None:
         """The variation that the caller wants, by name or in the query of its page."""
@@ -116,14 +126,17 @@ class Answer:
         for needed in decision.feature.prerequisites:
             yield from self._tracks(needed.feature_key, seen | {key})
         exposure = self.pieces.of(decision).exposure
-        if exposure and decision.experiment and self._forced(decision) is None:
-            yield self._filled(exposure, decision.experiment)
+        if exposure and self._forced(decision) is None:
+            yield b"".join(self._filled(exposure.replace(WHERE, WHO).split(WHO), decision.experiment))
 
-    def _filled(self, exposure: bytes, experiment: Experiment) -> bytes:
+    def _filled(self, pieces: Sequence[bytes], experiment: Experiment | None) -> Iterable[bytes]:
+        """An exposure whose gaps are filled. Only GrowthBook's own scheme has the second one."""
+        assert experiment  # noqa: S101  nobody is exposed to anything else
         value, who = self._who(experiment.hash_attribute or KEY)
-        filled = exposure.replace(WHO, who)
-        bucket = _bucket(experiment, value)
-        return filled if bucket is None else filled.replace(WHERE, _encode(bucket))
+        if experiment.bucketing != SCHEME:
+            return pieces[0], who, pieces[1]
+        bucket = growthbook_bucket(experiment.seed or experiment.key, written(value)) / 10_000
+        return pieces[0], who, pieces[1], _encode(bucket), pieces[2]
 
     def _who(self, attribute: str) -> tuple[Any, bytes]:
         """The subject's value of an attribute, and the same in JSON; most experiments ask for the same one."""
@@ -171,10 +184,3 @@ def _track(feature: Feature, experiment: Experiment, variant: Variant) -> dict[s
             **({"bucket": msgspec.Raw(WHERE)} if experiment.bucketing == SCHEME else {}),
         },
     }
-
-
-def _bucket(experiment: Experiment, hash_value: Any) -> float | None:
-    """Where the subject stands between 0 and 1; only GrowthBook's own scheme knows such a place."""
-    if experiment.bucketing != SCHEME:
-        return None
-    return growthbook_bucket(experiment.seed or experiment.key, written(hash_value)) / 10_000
