@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
-from benchmarks import audits, comparison, decisions, engine, growth, peers, report, scale, targets
+from benchmarks import audits, comparison, decisions, edits, engine, growth, peers, report, scale, targets
 from benchmarks.comparison import Line
 from benchmarks.installation import DATABASES, Installation, fresh
 from benchmarks.rounds import Pace
@@ -16,7 +16,7 @@ from benchmarks.targets import Target
 
 QUICK = Pace(seconds=0.4, warmup=0.3, rounds=1)
 THOROUGH = Pace(seconds=3.0, warmup=1.0, rounds=5)
-PARTS = ("engine", "comparison", "growth", "decisions")
+PARTS = ("engine", "comparison", "growth", "decisions", "edits")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -115,6 +115,12 @@ class Session:
                 with self.installation(name) as installation:
                     lines = decisions.measure(installation, self.pace)
                 self.take(f"durable decisions, {name}", lines, targets.of_decisions(name, lines))
+        if "edits" in parts:
+            for name in self.options.databases:
+                with self.installation(name) as installation:
+                    delays = list(edits.measure(installation, brief=brief))
+                show(f"edits, {name}", report.delays(delays))
+                self.targets += targets.of_edits(name, delays)
         if self.options.audits:
             for name in self.options.databases:
                 with self.installation(name) as installation:

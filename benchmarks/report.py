@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.audits import Page
 from benchmarks.comparison import Line
+from benchmarks.edits import Delays
 from benchmarks.engine import Cost as DecideCost
 from benchmarks.peers import Match
 from benchmarks.rounds import Figures
@@ -35,6 +36,12 @@ def fitted(cells: Sequence[str], widths: Sequence[int], texts: int) -> list[str]
 def lines(found: Iterable[Line]) -> str:
     """One line for each thing that was asked of somebody."""
     return table(LINE_HEADINGS, ((line.workload, line.contender, *cells(line.figures)) for line in found), texts=2)
+
+
+def delays(found: Iterable[Delays]) -> str:
+    """One line for each place that edits came to."""
+    rows = ((each.where, f"{each.median_ms:.1f}", f"{each.most_ms:.1f}", str(each.edits)) for each in found)
+    return table(("until served by every process", "median ms", "most ms", "edits"), rows)
 
 
 def cells(figures: Figures) -> tuple[str, ...]:

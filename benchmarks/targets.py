@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks import decisions
+from benchmarks import decisions, edits
 from benchmarks.comparison import DJANGO, EDGE, FASTAPI, FLOOR, GRANIAN, WEB, Line
+from benchmarks.edits import Delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,17 @@ def of_growth(lines: Sequence[Line]) -> Iterator[Target]:
 def of_footprint(lines: Sequence[Line]) -> Iterator[Target]:
     """What one worker weighs."""
     yield from (Target(f"MB, {line.workload}", line.figures.rss_mb, 150, is_least=False) for line in lines)
+
+
+REACHED = {edits.SAME_HOST: 10, edits.NOTIFIED: 100, edits.POLLING: 1_500}
+"""Milliseconds."""
+
+
+def of_edits(database: str, delays: Sequence[Delays]) -> Iterator[Target]:
+    """How soon others serve an edit."""
+    for each in delays:
+        promise = f"edit, {each.where}, {database}, median ms"
+        yield Target(promise, each.median_ms, REACHED[each.where], is_least=False)
 
 
 def rps(lines: Sequence[Line], workload: str, contender: str) -> float:
