@@ -5,6 +5,7 @@ there, and one core may serve all callers of a service that has just opened its 
 """
 
 import asyncio
+import logging
 import mmap
 import socket
 from collections.abc import Callable
@@ -18,6 +19,11 @@ from uvicorn_worker import UvicornWorker
 SEATS = 512
 WAIT = 0.001
 """Seconds that a worker leaves a connection to those who have fewer. If nobody comes for it, it takes it."""
+
+FULL = 1.0
+"""Seconds to wait for others to leave where there is no room for another connection (too many open files)."""
+
+logger = logging.getLogger("uvicorn.error")
 
 
 class Seats:
@@ -71,13 +77,22 @@ class Turnstile:
         self._count()
         if not self._has_waited and seats.is_ahead(self._seat):
             self._has_waited = True
-            self._loop.remove_reader(self._listener)
-            self._loop.call_later(WAIT, self._open)
+            self._pause(WAIT)
             return
         self._has_waited = False
-        with suppress(OSError):  # another worker was faster, or the caller has left again
+        try:
             connection, _ = self._listener.accept()
-            self._enter(connection)
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another worker was faster, or the caller has left again
+        except OSError as error:
+            logger.error("no connection can be taken: %s", error)
+            self._pause(FULL)
+            return
+        self._enter(connection)
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener)
+        self._loop.call_later(seconds, self._open)
 
     def _enter(self, connection: socket.socket) -> None:
         connection.setblocking(False)

@@ -1,15 +1,21 @@
 """The workers of a server share connections out evenly, and each is left none that nobody else wants."""
 
+import asyncio
+import errno
 import os
 import signal
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from app.workers import SEATS, Seats
+from app import workers
+from app.workers import SEATS, Seats, Turnstile
 from benchmarks.process import Server, tree
 from tests.faults.world import eventually
 
@@ -60,6 +66,49 @@ def test_a_worker_that_does_not_answer_is_no_reason_to_wait(start_server: Starte
 
     os.kill(stuck, signal.SIGKILL)
     assert eventually(lambda: has_shares(server, 4, 4), patience=30), "with the one that was begun in its place"
+
+
+def test_without_room_for_another_it_waits_for_somebody_to_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "FULL", 0.01)
+    entered: list[socket.socket] = []
+
+    async def script() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            full = Full(listener)
+            turnstile = Turnstile(SERVER, full, 0, asyncio.Protocol)  # type: ignore[arg-type]
+            monkeypatch.setattr(turnstile, "_enter", entered.append)
+            with socket.create_connection(listener.getsockname()):
+                async with asyncio.timeout(10):
+                    while not entered:
+                        await asyncio.sleep(0.001)
+            turnstile.close()
+        assert full.attempts == 3, "it does not try again and again without a pause"
+
+    asyncio.run(script())
+    for connection in entered:
+        connection.close()
+
+
+class Full:
+    """A listening socket of a process that has no file left, for the first two callers it takes."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener, self.attempts = listener, 0
+
+    def accept(self) -> Any:
+        self.attempts += 1
+        if self.attempts < 3:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return self.listener.accept()
+
+    def setblocking(self, flag: bool) -> None:
+        self.listener.setblocking(flag)
+
+    def fileno(self) -> int:
+        return self.listener.fileno()
+
+
+SERVER = SimpleNamespace(server_state=SimpleNamespace(connections=set()))
 
 
 @pytest.mark.parametrize("seat", [3, SEATS + 3])
