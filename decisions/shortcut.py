@@ -28,6 +28,10 @@ AT_ONCE = 32
 """How many calls of one connection are answered in one turn of the loop; whoever sends more waits for the others."""
 FAREWELL = 1.0
 """Seconds that a connection without a call stays open when the server stops: a call may be on its way already."""
+HEAD_LIMIT = 65_536
+"""Bytes of a request before its body; uvicorn knows no limit. Beyond, 431."""
+DAWDLING = 60.0
+"""Seconds that a request may take to arrive. Beyond, 408: who sends a byte now and then keeps a place for nothing."""
 REMEMBERED = 4_096
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -41,22 +45,37 @@ class ShortCut(HttpToolsProtocol):
         """Whose call is being read, if it takes the short cut."""
         self._method = self._path = self._query = ""
         self._body = b""
-        self._answered = 0
-        self._is_leaving = False
+        self._answered = self._head_size = 0
+        self._is_reading = self._is_leaving = False
+        self._deadline: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         self._answered = 0
+        self._head_size += len(data)
         super().data_received(data)
+        if self._is_reading:
+            self._mind_the_size_and_the_time()
+        elif self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
+        self._is_reading = True
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
+        self._head_size = 0
         self._match, self._body = self._find(), b""
         if self._match is None:
             self._go_the_usual_way()
 
     def on_body(self, body: bytes) -> None:
+        self._head_size = 0
         if self._match is None:
             super().on_body(body)
             return
@@ -65,6 +84,7 @@ class ShortCut(HttpToolsProtocol):
             self._go_the_usual_way()
 
     def on_message_complete(self) -> None:
+        self._is_reading, self._head_size = False, 0
         if self._match is None:
             super().on_message_complete()
             return
@@ -102,6 +122,18 @@ class ShortCut(HttpToolsProtocol):
         """Whether a call is being answered in uvicorn's way, or waits for its row."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete
+
+    def _mind_the_size_and_the_time(self) -> None:
+        """A request has begun to arrive, and is not complete."""
+        if self._head_size > HEAD_LIMIT:
+            self._turn_away(431)
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(DAWDLING, self._turn_away, 408)
+
+    def _turn_away(self, status: int) -> None:
+        if not self._is_busy() and not self.transport.is_closing():
+            self._send(Response(status, (("Content-Length", "0"),), b""), keep_alive=False)
+        self.transport.close()
 
     def _find(self) -> Match | None:
         """Whose call this is; None if it is to go the usual way."""

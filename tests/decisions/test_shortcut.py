@@ -167,6 +167,50 @@ def test_what_is_no_http_is_refused(environment: Environment) -> None:
     assert answer.status == 400
 
 
+def test_a_head_without_end_is_refused(environment: Environment) -> None:
+    async def script() -> None:
+        for beginning in (b"GET /health HTTP/1.1\r\nX-Long: ", b"GET /", b"POST /v1/allflags HTTP/1.1\r\n"):
+            connection = Connection()
+            connection.send(beginning)
+            while not connection.wire.is_closed:
+                connection.send(b"X-Many: a\r\n" * 100 if beginning.endswith(b"\n") else b"x" * 1_000)
+
+            assert bytes(connection.wire.written).startswith(b"HTTP/1.1 431 ")
+
+    asyncio.run(script())
+
+
+def test_many_calls_are_no_long_head(evaluation: Ask) -> None:
+    async def script() -> None:
+        connection = Connection()
+        for _ in range(400):
+            connection.send(written(evaluation)[:-1])
+            connection.send(written(evaluation)[-1:])
+
+        assert {answer.status for answer in await connection.hear(*["POST"] * 400)} == {200}
+
+    asyncio.run(script())
+
+
+@pytest.mark.parametrize("cut", [5, 120, -1])
+def test_whoever_dawdles_is_turned_away(evaluation: Ask, cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortcut, "DAWDLING", 0.01)
+
+    async def script() -> None:
+        connection = Connection()
+        connection.send(written(evaluation))
+        await connection.hear("POST")
+        await asyncio.sleep(0.02)
+        assert not connection.wire.is_closed, "nobody has begun anything"
+
+        connection.send(written(evaluation)[:cut])
+        (answer,) = await connection.hear("POST")
+        assert (answer.status, answer.headers["connection"]) == (408, "close")
+        assert connection.wire.is_closed
+
+    asyncio.run(script())
+
+
 def test_a_server_that_stops_says_farewell_with_the_next_answer(evaluation: Ask) -> None:
     async def script() -> None:
         connection = Connection()
