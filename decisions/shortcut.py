@@ -44,10 +44,15 @@ class ShortCut(HttpToolsProtocol):
         self._match: Match | None = None
         """Whose call is being read, if it takes the short cut."""
         self._method = self._path = self._query = ""
-        self._body = b""
-        self._answered = self._head_size = 0
+        self._pieces: list[bytes] = []
+        """The body, as it came."""
+        self._size = self._head_size = self._answered = 0
         self._is_reading = self._is_leaving = False
         self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._await_next()
 
     def data_received(self, data: bytes) -> None:
         self._answered = 0
@@ -70,7 +75,7 @@ class ShortCut(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_size = 0
-        self._match, self._body = self._find(), b""
+        self._match, self._pieces, self._size = self._find(), [], 0
         if self._match is None:
             self._go_the_usual_way()
 
@@ -79,8 +84,9 @@ class ShortCut(HttpToolsProtocol):
         if self._match is None:
             super().on_body(body)
             return
-        self._body += body
-        if len(self._body) > self._match.body_limit(self._method):
+        self._pieces.append(body)
+        self._size += len(body)
+        if self._size > self._match.body_limit(self._method):
             self._go_the_usual_way()
 
     def on_message_complete(self) -> None:
@@ -89,7 +95,10 @@ class ShortCut(HttpToolsProtocol):
             super().on_message_complete()
             return
         front, match, self._match = gateway(), self._match, None
-        request = Request(self._method, self._path, self._query, Headers(dict(self.headers)), self._body)
+        if self.transport.is_closing():
+            return
+        body = b"".join(self._pieces)
+        request = Request(self._method, self._path, self._query, Headers(dict(self.headers)), body)
         try:
             answer = front.respond(match, request)
         except Cold:
@@ -158,8 +167,8 @@ class ShortCut(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, is_expected
         self.headers += headers  # the scope has the same list
         super().on_headers_complete()
-        if self._body:
-            super().on_body(self._body)
+        if self._pieces:
+            super().on_body(b"".join(self._pieces))
         if self._is_leaving:
             super().shutdown()
 

@@ -227,6 +227,27 @@ def test_a_server_that_stops_says_farewell_with_the_next_answer(evaluation: Ask)
     asyncio.run(script())
 
 
+def test_a_server_that_stops_answers_one_more_call_and_not_two(evaluation: Ask) -> None:
+    async def script() -> None:
+        connection = Connection()
+        connection.server.shutdown()
+        connection.send(written(evaluation) * 3)
+        (answer,) = await connection.hear("POST")
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+
+    asyncio.run(script())
+
+
+def test_whoever_says_nothing_is_let_go(environment: Environment) -> None:
+    async def script() -> None:
+        connection = Connection(timeout_keep_alive=0.01)
+        await asyncio.wait_for(connection.wire.has_more.wait(), 10)
+        assert connection.wire.is_closed
+        assert not connection.wire.written
+
+    asyncio.run(script())
+
+
 def test_a_server_that_stops_lets_go_of_who_says_nothing(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
