@@ -1,6 +1,7 @@
 """What was known last is kept on the disk, decides as before when it is read again, and is used only if it is whole."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -391,7 +392,8 @@ def in_a_process(work: str, tmp_path: Path) -> "subprocess.Popen[bytes]":
     root = str(Path(__file__).parent.parent.parent)
     script = KILLED.format(root=root, work=work)
     env = {**os.environ, "ENV": "local", "STATE_DIR": str(tmp_path / "state"), "DATABASE_URL": "sqlite://:memory:"}
-    return subprocess.Popen([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen([sys.executable, "-c", script], env=env, start_new_session=True, **pipes)  # type: ignore[call-overload, no-any-return]
 
 
 def test_a_full_disk_keeps_what_was_there(folder: Path, tmp_path: Path) -> None:
@@ -432,7 +434,7 @@ while True:
             assert process.stdout.readline() == b"\n"
             found = LastGood(folder).snapshot(7)
             assert found is not None or not (folder / "7.json").exists()
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # the writer, too
 
     assert list(folder.glob("*.bad")) == []
     kept(folder, a_snapshot(environment_id=8))
