@@ -68,9 +68,14 @@ def one_line_each(server: Server, stack: ExitStack) -> list[http.client.HTTPConn
     found: dict[str, http.client.HTTPConnection] = {}
     for _ in range(CONNECTIONS):
         line = stack.enter_context(closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)))
-        line.request("GET", "/metrics")
-        found.setdefault(line.getresponse().read().decode().partition('pid="')[2].partition('"')[0], line)
+        found.setdefault(answerer(line), line)
     return list(found.values())
+
+
+def answerer(line: http.client.HTTPConnection) -> str:
+    """The process at the other end, by its number."""
+    line.request("GET", "/metrics")
+    return line.getresponse().read().decode().partition('pid="')[2].partition('"')[0]
 
 
 def edit(line: http.client.HTTPConnection, key: str, *, is_on: bool) -> None:

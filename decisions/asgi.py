@@ -28,7 +28,8 @@ GOING_AWAY, POLICY_VIOLATION, TRY_AGAIN_LATER = 1001, 1008, 1013  # RFC 6455, 7.
 THREADS = 8
 _threads = ThreadPoolExecutor(THREADS, "loading")
 """For what asks the database. They stay, and with them their connections to SQLite."""
-_NOT_FOUND = Response(404, (("Content-Type", "application/json"),), b'{"detail":"Not Found"}')
+_NOT_HERE = b'{"detail":"Not Found"}'
+NOT_FOUND = Response(404, (("Content-Type", "application/json"), ("Content-Length", str(len(_NOT_HERE)))), _NOT_HERE)
 
 
 class Gone(Exception):
@@ -59,14 +60,14 @@ async def _answer(front: Gateway, match: Match, scope: Scope, receive: Receive, 
     request = _request(scope, scope["method"])
     response = await respond(front, match, request, receive)
     if not isinstance(response, Listening):
-        await _send(send, response)
+        await send_response(send, response)
     elif request.method == "HEAD":
-        await _send(send, Response(200, stream_headers(response), b""))
+        await send_response(send, Response(200, stream_headers(response), b""))
     else:
         await _stream(front, match, request, response, receive, send)
 
 
-async def _send(send: Send, response: Response) -> None:
+async def send_response(send: Send, response: Response) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
@@ -114,7 +115,7 @@ async def _stream(
     try:
         listener = _hub(front).open(listening)
     except Refusal as refusal:
-        await _send(send, front.refused(match, request, refusal))
+        await send_response(send, front.refused(match, request, refusal))
         return
 
     async def tell(message: bytes) -> None:
@@ -143,7 +144,7 @@ async def talk(front: Gateway, match: Match | None, scope: Scope, receive: Recei
     await receive()
     response = None if match is None else await _respond(front, match, _request(scope, WEBSOCKET))
     if not isinstance(response, Listening):
-        await _deny(scope, send, response if isinstance(response, Response) else _NOT_FOUND)
+        await _deny(scope, send, response if isinstance(response, Response) else NOT_FOUND)
         return
     try:
         listener = _hub(front).open(response)

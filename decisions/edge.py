@@ -11,7 +11,6 @@ APPS = frozenset(
     {"django.contrib.auth", "django.contrib.contenttypes", "audits", "tenants", "features", "experiments", "decisions"}
 )
 """Those that configuration is read from. The others are for people, and a third of the memory."""
-NOT_FOUND = b'{"detail":"Not Found"}'
 
 if not apps.ready:  # in a process that was begun to be the edge; in any other, Django was set up before
     named = os.environ.get("DJANGO_SETTINGS_MODULE") or f"app.settings.{os.environ.get('ENV') or 'production'}"
@@ -19,14 +18,12 @@ if not apps.ready:  # in a process that was begun to be the edge; in any other, 
     settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name in APPS]
     django.setup()
 
-from decisions.asgi import Receive, Scope, Send, mount  # noqa: E402 its models need Django to be set up
+from decisions.asgi import NOT_FOUND, Receive, Scope, Send, mount, send_response  # noqa: E402 its models need Django to be set up
 
 
 async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
     """Everything that is not a decision: the web process has it."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(NOT_FOUND))]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": NOT_FOUND})
+    await send_response(send, NOT_FOUND)
 
 
 application = mount(elsewhere)

@@ -70,7 +70,7 @@ class Gateway:
     ) -> None:
         self.freshness, self.recorder, self.observer = freshness, recorder, observer
         self.open_environment = open_environment
-        self._limiter = Limiter(rate_limit) if rate_limit else None
+        self._limiter = Limiter(rate_limit)
         self.find = Router(protocols).find
 
     def respond(self, match: Match, request: Request, *, load: bool = False) -> Response | Waiting | Listening:
@@ -122,7 +122,7 @@ class Gateway:
             return reply
         request.named = match.parameters
         snapshot, grant, key_digest = self._authenticate(protocol, route, request, load=load)
-        if self._limiter and (seconds := self._limiter.wait(key_digest)):
+        if seconds := self._limiter.wait(key_digest):
             raise Refusal(Kind.TOO_MANY, f"this key calls too often; wait {seconds} s", seconds)
         if route.right not in grant.rights:
             raise Refusal(Kind.FORBIDDEN, f"this {grant.kind} key may not do that")

@@ -52,7 +52,7 @@ class ShortCut(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
-        self._await_next()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
         self._answered = 0
@@ -105,8 +105,7 @@ class ShortCut(HttpToolsProtocol):
             answer = None
         if isinstance(answer, Response):
             self._send(answer, keep_alive=not self._is_leaving)
-            self.server_state.total_requests += 1
-            self._await_next()
+            self.on_response_complete()
         elif isinstance(answer, Waiting):
             self._park(front, match, request, answer)
         else:
@@ -197,14 +196,6 @@ class ShortCut(HttpToolsProtocol):
         self.transport.write(b"%b%b\r\n%b" % (head, usual, body))
         if not keep_alive:
             self.transport.close()
-
-    def _await_next(self) -> None:
-        """Nothing is to be read from or written to this connection, for a while."""
-        if not self.transport.is_closing():
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
 
 class Parked:

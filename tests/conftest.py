@@ -1,4 +1,4 @@
-"""What tests of several apps share: a gateway of their own, and real servers."""
+"""What tests of several apps share: a gateway of their own, an open environment, and real servers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from pytest_django import Settings
 
 from benchmarks.process import Server, serve
 from decisions import process
 from decisions.bell import bell
 from decisions.gateway import Gateway
+from tenants.management.commands.bootstrap import environment_at
+from tenants.models import Environment
 from tests.emptying import empty_quickly
 
 ROOT = Path(__file__).parent.parent
+OPEN = "local/open/development"
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +44,14 @@ def gateway(transactional_db: None) -> Iterator[Gateway]:
     """This process's gateway, over a database in which commits are real."""
     bell.cache_clear()
     yield process.gateway()
+    process.stop()
+
+
+@pytest.fixture
+def open_environment(transactional_db: None, settings: Settings) -> Iterator[Environment]:
+    """An empty environment that answers calls without a key, as on a new installation."""
+    settings.OPEN_ENVIRONMENT = OPEN
+    yield environment_at(OPEN, bucketing="feature_hub")
     process.stop()
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from app import workers
 from app.workers import SEATS, Seats, Turnstile
+from benchmarks.edits import answerer
 from benchmarks.process import Server, tree
 from tests.faults.world import eventually
 
@@ -32,11 +33,6 @@ def callers(server: Server, count: int) -> Iterator[Counter[str]]:
         for line in lines:
             line.connect()
         yield Counter(answerer(line) for line in lines)
-
-
-def answerer(line: HTTPConnection) -> str:
-    line.request("GET", "/metrics")
-    return line.getresponse().read().decode().partition('pid="')[2].partition('"')[0]
 
 
 def is_shared(server: Server, count: int, workers: int) -> bool:

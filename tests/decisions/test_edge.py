@@ -24,8 +24,7 @@ from tenants.management.commands.bootstrap import environment_at
 from tenants.models import Environment
 from tenants.roles import Kind
 from tests.builders import a_feature, a_key, a_running_experiment
-from tests.conftest import ROOT, database_url
-from tests.protocols.conftest import OPEN
+from tests.conftest import OPEN, ROOT, database_url
 from tests.protocols.load import Line
 from tests.protocols.test_contract import EVERY, SAMPLES, a_key_for
 from tests.protocols.wire import Answer, Ask, ask, through_wsgi

@@ -1,7 +1,6 @@
 """The short cut: what takes it, what does not, and that nobody can tell which it was."""
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -9,14 +8,11 @@ import pytest
 
 from audits.models import Decision
 from decisions import process, shortcut
-from decisions.gateway import Gateway
-from tenants.management.commands.bootstrap import environment_at
 from tenants.models import Environment
 from tests.builders import a_feature, a_running_experiment
-from tests.protocols.conftest import OPEN
-from tests.protocols.line import Connection, Heard
+from tests.protocols.line import Connection
 from tests.protocols.test_contract import EVERY, SAMPLES, a_key_for
-from tests.protocols.wire import Ask, ask, written
+from tests.protocols.wire import Answer, Ask, ask, written
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,10 +21,9 @@ ELSEWHERE = ask("GET", "/nothing/of/ours")
 
 
 @pytest.fixture
-def environment(gateway: Gateway) -> Environment:
-    environment = environment_at(OPEN, bucketing="feature_hub")
-    a_running_experiment(environment, a_feature(environment, key="checkout"))
-    return environment
+def environment(open_environment: Environment) -> Environment:
+    a_running_experiment(open_environment, a_feature(open_environment, key="checkout"))
+    return open_environment
 
 
 @pytest.fixture
@@ -40,22 +35,14 @@ def evaluation(environment: Environment) -> Ask:
 
 
 @pytest.fixture
-def decision(open_gateway: None, evaluation: Ask) -> Ask:
+def decision(evaluation: Ask) -> Ask:
     return ask("POST", "/decisions", {"request_id": "r1", "feature_key": "checkout", "user_id": "ann"})
 
 
-@pytest.fixture
-def open_gateway(settings: Any, environment: Environment) -> Iterator[None]:
-    settings.OPEN_ENVIRONMENT = OPEN
-    process.stop()
-    yield
-    process.stop()
-
-
-def talk(*calls: Ask, piece: int = 65_536) -> list[Heard]:
+def talk(*calls: Ask, piece: int = 65_536) -> list[Answer]:
     """What a caller hears who asks all of these before it listens."""
 
-    async def script() -> list[Heard]:
+    async def script() -> list[Answer]:
         connection = Connection()
         connection.send(b"".join(map(written, calls)), piece)
         heard = await connection.hear(*(call.method for call in calls))

@@ -18,8 +18,8 @@ from benchmarks.process import Server, serve
 from tenants.management.commands.bootstrap import environment_at
 from tenants.roles import Kind
 from tests.builders import a_feature, a_key, a_running_experiment
+from tests.conftest import OPEN
 from tests.faults.databases import Database
-from tests.protocols.conftest import OPEN
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 20.0  # seconds, for a busy machine; what is promised is within

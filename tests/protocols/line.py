@@ -1,24 +1,16 @@
 """One connection to the short cut without a network: bytes in, answers out."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import h11
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from decisions.shortcut import ShortCut
+from tests.protocols.wire import Answer
 
 PATIENCE = 20.0
-
-
-class Heard(NamedTuple):
-    """An answer as a client reads it. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Wire(asyncio.Transport):
@@ -65,7 +57,7 @@ class Connection:
         for at in range(0, len(data), piece):
             self.server.data_received(data[at : at + piece])
 
-    async def hear(self, *methods: str) -> list[Heard]:
+    async def hear(self, *methods: str) -> list[Answer]:
         """The answers to calls of these methods, in their order, and nothing beyond."""
         async with asyncio.timeout(PATIENCE):
             answers = [await self._next(method) for method in methods]
@@ -77,7 +69,7 @@ class Connection:
         self.server.connection_lost(None)
         await asyncio.gather(*self.state.tasks)
 
-    async def _next(self, method: str) -> Heard:
+    async def _next(self, method: str) -> Answer:
         reader = h11.Connection(h11.CLIENT)
         reader.send(h11.Request(method=method, target="/", headers=[("Host", "testserver")]))
         reader.send(h11.EndOfMessage())
@@ -92,7 +84,7 @@ class Connection:
                 assert start is not None
                 self.wire.written[:0] = reader.trailing_data[0]
                 headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in start.headers}
-                return Heard(start.status_code, headers, body)
+                return Answer(start.status_code, headers, body)
             elif event is h11.NEED_DATA:
                 await self._more(reader)
 

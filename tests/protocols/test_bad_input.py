@@ -18,7 +18,7 @@ from features.models import Feature
 from tenants.management.commands.bootstrap import environment_at
 from tenants.models import Environment
 from tests.builders import a_feature, a_running_experiment, an_environment, an_experiment
-from tests.protocols.conftest import OPEN
+from tests.conftest import OPEN
 from tests.protocols.corpus import BEYOND_LIMIT, BODIES, VALUES, with_value
 from tests.protocols.wire import Answer, Ask, Client, ask, through_asgi, through_wsgi
 

@@ -20,7 +20,7 @@ from benchmarks.process import Server, tree
 from tenants.management.commands.bootstrap import environment_at
 from tenants.models import Environment
 from tests.builders import a_feature, a_running_experiment
-from tests.protocols.conftest import OPEN
+from tests.conftest import OPEN
 from tests.protocols.load import Line, Told, hang_up, lines
 
 ROUNDS = int(os.environ.get("CONSISTENCY_ROUNDS", "1000"))

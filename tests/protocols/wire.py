@@ -131,9 +131,9 @@ async def _http(call: Ask) -> Answer:
 
     connection = Connection()
     connection.send(written(call))
-    (heard,) = await connection.hear(call.method)
+    (answer,) = await connection.hear(call.method)
     await connection.leave()
-    return Answer(*heard)
+    return answer
 
 
 def written(call: Ask) -> bytes:

@@ -40,7 +40,11 @@ class FlagConfiguration(msgspec.Struct):
 
 def configuration(call: Call) -> Reply:
     """POST /v1/flag/configuration: the flags, for providers that evaluate in their own process."""
-    reply = configured(call, wanted(call))
+    try:
+        reply = configured(call, wanted(call))
+    except Refusal:
+        counters.count("flag_configuration")
+        raise
     counters.count("flag_configuration")
     return reply
 

@@ -61,14 +61,14 @@ class Pieces(NamedTuple):
 
     name: bytes
     value: bytes
-    exposure: bytes
-    """Empty where the decision assigns nobody."""
-    whole: tuple[bytes, ...]
-    """The feature under its name with its exposure, in pieces between the gaps."""
+    exposure: list[bytes]
+    """What stands between the gaps; nothing where the decision assigns nobody."""
+    whole: list[bytes]
+    """The feature under its name with its exposure, likewise."""
 
 
-WHO, WHERE = b"\0", b"\1"
-"""The gaps: the value that was hashed, and where that stands between 0 and 1. JSON itself never has these bytes."""
+GAP = b"\0"
+"""First for the value that was hashed, then for where that stands between 0 and 1. JSON itself never has this byte."""
 
 
 def pieces_of(decision: Decision) -> Pieces:
@@ -77,7 +77,7 @@ def pieces_of(decision: Decision) -> Pieces:
     if experiment and variant and decision.in_experiment:
         exposure = _encode(_track(decision.feature, experiment, variant))
     name, value = _encode(decision.feature.key), _encode(decision.value)
-    return Pieces(name, value, exposure, tuple(_told(name, value, exposure).replace(WHERE, WHO).split(WHO)))
+    return Pieces(name, value, exposure.split(GAP) if exposure else [], _told(name, value, exposure).split(GAP))
 
 
 def _told(name: bytes, value: bytes, exposures: bytes) -> bytes:
@@ -127,7 +127,7 @@ class Answer:
             yield from self._tracks(needed.feature_key, seen | {key})
         exposure = self.pieces.of(decision).exposure
         if exposure and self._forced(decision) is None:
-            yield b"".join(self._filled(exposure.replace(WHERE, WHO).split(WHO), decision.experiment))
+            yield b"".join(self._filled(exposure, decision.experiment))
 
     def _filled(self, pieces: Sequence[bytes], experiment: Experiment | None) -> Iterable[bytes]:
         """An exposure whose gaps are filled. Only GrowthBook's own scheme has the second one."""
@@ -179,8 +179,8 @@ def _track(feature: Feature, experiment: Experiment, variant: Variant) -> dict[s
             "variationId": index,
             "value": value,
             "hashAttribute": attribute,
-            "hashValue": msgspec.Raw(WHO),
+            "hashValue": msgspec.Raw(GAP),
             "stickyBucketUsed": False,
-            **({"bucket": msgspec.Raw(WHERE)} if experiment.bucketing == SCHEME else {}),
+            **({"bucket": msgspec.Raw(GAP)} if experiment.bucketing == SCHEME else {}),
         },
     }

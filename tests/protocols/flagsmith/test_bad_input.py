@@ -9,7 +9,7 @@ from tenants.models import Environment
 from tests.builders import a_condition, a_feature, a_rule
 from tests.protocols.corpus import BODIES, VALUES, with_value
 from tests.protocols.flagsmith.asks import identify, put, traits_of
-from tests.protocols.wire import Ask, Client, ask
+from tests.protocols.wire import Ask, Client, ask, through_http
 
 TOO_LONG = "Value string is too long. Must be less than 2000 character"
 POSTS = (
@@ -115,8 +115,12 @@ def test_every_value_everywhere_is_answered(client: Client) -> None:
                 assert answer.status in (200, 204, 400), (path, field, value, answer.body)
 
 
-@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PURGE"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "TRACE", "PURGE", "BREW"])
 def test_other_methods_are_not_allowed(client: Client, method: str) -> None:
+    if (client.mount, method) == (through_http, "BREW"):
+        answer = client.mount(Ask(method, "/version/"))
+        assert (answer.status, answer.headers["connection"]) == (400, "close"), "the server knows no such method"
+        return
     for path in (*POSTS, "/api/v1/flags/", "/api/v1/environment-document/", "/version/"):
         answer = client.mount(Ask(method, path, b"", {"x-environment-key": client.key or ""}))
 
